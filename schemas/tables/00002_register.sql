@@ -1,0 +1,134 @@
+-- The register: who is under supervision, by whom, as the latest extract of
+-- the case record says.
+
+-- +goose Up
+-- +goose StatementBegin
+
+create table pdu (
+  code   text primary key,
+  name   text not null,
+  region text not null,
+  force  text not null default ''
+);
+
+create table team (
+  code    text primary key,
+  name    text not null,
+  pdu     text not null references pdu,
+  manager text not null default '' -- staff code of its SPO
+);
+
+create table staff (
+  code       text primary key,
+  name       text not null,
+  role       text not null check (role in ('practitioner', 'manager', 'head')),
+  grade      text not null default '',
+  team       text not null default '',
+  pdu        text not null,
+  email      text not null default '',
+  gone_at    timestamptz, -- no longer in the extract: must not own work silently
+  changed_at timestamptz not null default now()
+);
+
+create table register (
+  one          boolean primary key default true check (one),
+  version      bigint not null default 0,
+  extract_date date,        -- of the last complete extract
+  imported_at  timestamptz
+);
+
+insert into register default values;
+
+create table person (
+  id                 bigint generated always as identity primary key,
+  crn                text not null, -- the one in the latest extract
+  noms               text not null default '',
+  pncs               text[] not null default '{}',
+  cros               text[] not null default '{}',
+  surname            text not null default '',
+  forenames          text not null default '',
+  aliases            text[] not null default '{}',
+  date_of_birth      text not null default '', -- 2006-01-02; a shorter form where month or day is unknown
+  sex                text not null default '',
+  address            text not null default '',
+  postcode           text not null default '',
+  previous_postcodes text[] not null default '{}',
+  identity_digest    text not null,
+  order_type         text not null default '',
+  sentence_date      date,
+  supervision_start  date,
+  supervision_end    date,
+  rosh               text not null default '',
+  mappa_category     integer not null default 0,
+  mappa_level        integer not null default 0,
+  registers          text[] not null default '{}',
+  restricted         boolean not null default false,
+  victim_contact     text not null default '',
+  pdu                text not null references pdu,
+  team               text not null references team,
+  practitioner       text not null default '', -- empty: the case belongs to its team's SPO
+  supervised         boolean not null default true, -- present in the latest extract
+  ended_at           timestamptz,
+  changed_version    bigint not null, -- the register version at which identity or supervision last changed
+  merged_into        bigint references person,
+  created_at         timestamptz not null default now(),
+  updated_at         timestamptz not null default now()
+);
+
+create index person_changed on person (changed_version);
+create index person_practitioner on person (practitioner) where supervised;
+create index person_team on person (team) where supervised;
+create index person_merged on person (merged_into) where merged_into is not null;
+
+create table crn (
+  crn    text primary key,
+  person bigint not null references person
+);
+
+create index crn_person on crn (person);
+
+create table caseload_import (
+  id           bigint generated always as identity primary key,
+  kind         text not null check (kind in ('full', 'delta')),
+  extract_date date not null,
+  version      bigint not null,
+  rows         integer not null,
+  rejected     integer not null,
+  changes      jsonb not null, -- change → how many
+  at           timestamptz not null default now()
+);
+
+-- Limited access: an exclusion hides a person from one user, a restriction
+-- shows a person to the users listed only. Active while until is null or to come.
+create table exclusion (
+  person  bigint not null references person,
+  subject text not null, -- account.subject
+  until   timestamptz,
+  primary key (person, subject)
+);
+
+create table restriction (
+  person  bigint not null references person,
+  subject text not null,
+  until   timestamptz,
+  primary key (person, subject)
+);
+
+-- The person that a number stands for today: merges are followed, never rewritten.
+create function current_person(who bigint) returns bigint language sql stable as $$
+  with recursive chain(id, next, depth) as (
+    select id, merged_into, 0
+      from person
+     where id = who
+     union all
+    select p.id, p.merged_into, depth + 1
+      from chain
+      join person p on p.id = chain.next
+     where depth < 16
+  )
+  select id
+    from chain
+   where next is null
+$$;
+
+-- +goose StatementEnd

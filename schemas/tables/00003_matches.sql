@@ -1,0 +1,51 @@
+-- Matches: this person in this incident is probably that person on probation.
+
+-- +goose Up
+-- +goose StatementBegin
+
+create table match (
+  id               bigint generated always as identity primary key,
+  incident         bigint not null references incident,
+  involvement      integer not null, -- lasting number of the person in the incident, over all its revisions
+  position         integer not null, -- where that person stands in this revision, from 1
+  person           bigint not null references person,
+  crn              text not null,    -- as it was when the match was found
+  revision         integer not null,
+  role             text not null,
+  state            text not null default 'open'
+                   check (state in ('open', 'unsure', 'confirmed', 'dismissed', 'retracted', 'superseded', 'withdrawn')),
+  bits             double precision not null,
+  probability      double precision not null,
+  band             text not null check (band in ('certain', 'probable', 'possible')),
+  evidence         jsonb not null, -- holds values; erased with the incident's body
+  model            text not null,
+  register_version bigint not null,
+  identity_digest  text not null,  -- of the involvement: a judgement carries over while it stands
+  found_at         timestamptz not null default now(),
+  updated_at       timestamptz not null default now(),
+  judged_at        timestamptz,
+  state_reason     text not null default '',
+  transferred_at   timestamptz,
+  contact          text,           -- the contact's number in the case record
+  erased_at        timestamptz,
+  unique (incident, involvement, person)
+);
+
+create index match_person on match (person, found_at);
+create index match_open on match (found_at) where state in ('open', 'unsure');
+
+create table judgement (
+  id              bigint generated always as identity primary key,
+  match           bigint not null references match,
+  verdict         text not null check (verdict in ('confirm', 'dismiss', 'unsure', 'retract')),
+  identity_digest text not null,
+  by              text not null, -- account.subject
+  reason          text not null default '',
+  shown           jsonb not null default '{}', -- ids and hashes of what was on the screen
+  at              timestamptz not null default now(),
+  check (verdict = 'confirm' or reason <> '')
+);
+
+create index judgement_match on judgement (match);
+
+-- +goose StatementEnd

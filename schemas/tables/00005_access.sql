@@ -1,0 +1,83 @@
+-- Access: who may do and see what.
+
+-- +goose Up
+-- +goose StatementBegin
+
+create table account (
+  id           bigint generated always as identity primary key,
+  subject      text not null unique, -- the identity provider's, or persona:… in the demo
+  name         text not null,
+  staff        text not null default '', -- staff code where there is one
+  demo         boolean not null default false,
+  created_at   timestamptz not null default now(),
+  last_seen_at timestamptz,
+  disabled_at  timestamptz
+);
+
+create table account_role (
+  account    bigint not null references account,
+  role       text not null check (role in
+             ('administrator', 'practitioner', 'manager', 'head', 'victim_staff', 'duty_officer', 'auditor', 'operations')),
+  scope      text not null default '', -- PDU code for administrator, head and victim_staff; team code for manager; staff code for practitioner
+  restricted boolean not null default false, -- granted sight of restricted cases that have no list of their own
+  primary key (account, role, scope)
+);
+
+create table session (
+  token  text primary key,
+  data   bytea not null,
+  expiry timestamptz not null
+);
+
+create index session_expiry on session (expiry);
+
+-- Whether an account may know that a person exists at all. Restricted without
+-- a list of users: the person's practitioner, manager, head of PDU, and
+-- administrators granted it.
+create function visible(viewer bigint, who bigint) returns boolean language sql stable as $$
+  select exists (
+    select 1
+      from person p
+      join account a on a.id = viewer
+     where p.id = current_person(who)
+       and a.disabled_at is null
+       and not exists (
+             select 1
+               from exclusion x
+              where x.person = p.id
+                and x.subject = a.subject
+                and (x.until is null or x.until > now()))
+       and case
+             when exists (select 1 from restriction r where r.person = p.id and (r.until is null or r.until > now())) then
+               exists (
+                 select 1
+                   from restriction r
+                  where r.person = p.id
+                    and r.subject = a.subject
+                    and (r.until is null or r.until > now()))
+             when p.restricted then
+               exists (
+                 select 1
+                   from account_role g
+                  where g.account = a.id
+                    and (   (g.role = 'practitioner' and g.scope = p.practitioner)
+                         or (g.role = 'manager' and g.scope = p.team)
+                         or (g.role = 'head' and g.scope = p.pdu)
+                         or (g.role = 'administrator' and g.scope = p.pdu and g.restricted)))
+             else true
+           end)
+$$;
+
+-- If any candidate for a person in an incident is hidden from a user, all are:
+-- else they would confirm the wrong one that they can see.
+create function match_visible(viewer bigint, which bigint) returns boolean language sql stable as $$
+  select not exists (
+    select 1
+      from match m
+      join match c on c.incident = m.incident and c.involvement = m.involvement
+     where m.id = which
+       and c.state <> 'superseded'
+       and not visible(viewer, c.person))
+$$;
+
+-- +goose StatementEnd
