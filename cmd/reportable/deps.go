@@ -18,9 +18,11 @@ import (
 	_ "github.com/nats-io/nats.go/jetstream"
 	_ "github.com/pressly/goose/v3"
 	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
 	_ "github.com/riverqueue/river"
 	_ "github.com/riverqueue/river/riverdriver/riverpgxv5"
 	_ "github.com/riverqueue/river/rivermigrate"
+	_ "github.com/rogpeppe/go-internal/testscript"
 	_ "github.com/santhosh-tekuri/jsonschema/v6"
 	_ "github.com/schollz/progressbar/v3"
 	_ "github.com/testcontainers/testcontainers-go"
@@ -33,6 +35,4 @@ import (
 	_ "golang.org/x/time/rate"
 	_ "gonum.org/v1/plot"
 	_ "pgregory.net/rapid"
-	_ "github.com/prometheus/client_golang/prometheus/testutil"
-	_ "github.com/rogpeppe/go-internal/testscript"
 )
