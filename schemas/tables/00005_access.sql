@@ -31,6 +31,41 @@ create table session (
 
 create index session_expiry on session (expiry);
 
+-- Whether an action is an account's own. A manager owns by staff code, and sees
+-- what any manager of the team owns.
+create function owns(viewer bigint, owner_role text, owner text, team text) returns boolean language sql stable as $$
+  select exists (
+    select 1
+      from account a
+      join account_role g on g.account = a.id
+     where a.id = viewer
+       and a.disabled_at is null
+       and g.role = owner_role
+       and (   g.scope = owner
+            or (owner_role = 'manager' and (a.staff = owner or g.scope = team))))
+$$;
+
+-- Where each role's work lies. The scope of a grant is a PDU for
+-- administrators, heads and victim staff, a team for managers, and a staff code
+-- for practitioners; a case goes with its practitioner, team and PDU of today.
+-- Whoever owns an action about somebody, by cover or reassignment, works on
+-- that case too.
+create function works_on(viewer bigint, who bigint) returns boolean language sql stable as $$
+  select exists (
+           select 1
+             from person p
+             join account_role g on g.account = viewer
+            where p.id = current_person(who)
+              and (   (g.role in ('administrator', 'head') and g.scope = p.pdu)
+                   or (g.role = 'manager' and g.scope = p.team)
+                   or (g.role = 'practitioner' and g.scope = p.practitioner)))
+      or exists (
+           select 1
+             from action o
+            where o.person = who
+              and owns(viewer, o.owner_role, o.owner, o.team))
+$$;
+
 -- Whether an account may know that a person exists at all. Restricted without
 -- a list of users: the person's practitioner, manager, head of PDU, and
 -- administrators granted it.
