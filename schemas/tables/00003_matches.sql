@@ -17,6 +17,7 @@ create table match (
   bits             double precision not null,
   probability      double precision not null,
   band             text not null check (band in ('certain', 'probable', 'possible')),
+  priority         text not null default 'standard' check (priority in ('urgent', 'high', 'standard')), -- casework.PriorityOf
   evidence         jsonb not null, -- holds values; erased with the incident's body
   model            text not null,
   register_version bigint not null,
