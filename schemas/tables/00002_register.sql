@@ -78,6 +78,7 @@ create table person (
 create index person_changed on person (changed_version);
 create index person_practitioner on person (practitioner) where supervised;
 create index person_team on person (team) where supervised;
+create index person_restricted on person (id) where restricted;
 create index person_merged on person (merged_into) where merged_into is not null;
 
 create table crn (

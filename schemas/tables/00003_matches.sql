@@ -33,6 +33,7 @@ create table match (
 );
 
 create index match_person on match (person, found_at);
+create index match_judged on match (judged_at desc, id desc) where judged_at is not null;
 create index match_open on match (found_at) where state in ('open', 'unsure');
 
 create table judgement (

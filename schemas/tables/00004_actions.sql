@@ -20,6 +20,7 @@ create table action (
   raised_at     timestamptz not null default now(),
   ack_due       timestamptz not null,
   due           timestamptz not null,
+  next_due      timestamptz not null generated always as (case when acked_at is null then least(ack_due, due) else due end) stored,
   acked_at      timestamptz,
   acked_by      text,
   done_at       timestamptz,
@@ -29,8 +30,8 @@ create table action (
   unique (incident, person, rule)
 );
 
-create index action_owner on action (owner_role, owner, due) where state in ('open', 'acknowledged');
-create index action_pdu on action (pdu, due) where state in ('open', 'acknowledged');
+create index action_owner on action (owner_role, owner, next_due, id) where state in ('open', 'acknowledged');
+create index action_pdu on action (pdu, next_due, id) where state in ('open', 'acknowledged');
 create index action_match on action (match);
 create index action_person on action (person);
 

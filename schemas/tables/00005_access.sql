@@ -115,4 +115,53 @@ create function match_visible(viewer bigint, which bigint) returns boolean langu
        and not visible(viewer, c.person))
 $$;
 
+-- The same rule for a list or a count: everybody whom an account may not know
+-- of, as a set, so that a queue of thousands asks once and not once a row.
+create function hidden_people(viewer bigint) returns setof bigint language sql stable as $$
+  with recursive me as (
+    select id, subject
+      from account
+     where id = viewer
+  ),
+  active_restriction as (
+    select person, subject
+      from restriction
+     where until is null or until > now()
+  ),
+  barred(id) as (
+    select x.person
+      from exclusion x
+      join me on me.subject = x.subject
+     where x.until is null or x.until > now()
+    union
+    select r.person
+      from active_restriction r
+     where r.person not in (select m.person from active_restriction m join me on me.subject = m.subject)
+    union
+    select p.id
+      from person p
+     where p.restricted
+       and p.id not in (select person from active_restriction)
+       and not exists (
+             select 1
+               from account_role g
+              where g.account = viewer
+                and (   (g.role = 'practitioner' and g.scope = p.practitioner)
+                     or (g.role = 'manager' and g.scope = p.team)
+                     or (g.role = 'head' and g.scope = p.pdu)
+                     or (g.role = 'administrator' and g.scope = p.pdu and g.restricted)))
+  ),
+  hidden(id) as (
+    select b.id
+      from barred b
+      join person p on p.id = b.id and p.merged_into is null
+    union
+    select p.id -- whoever was merged into somebody hidden is hidden with them
+      from hidden h
+      join person p on p.merged_into = h.id
+  )
+  select id
+    from hidden
+$$;
+
 -- +goose StatementEnd
