@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// recordMilestones keeps, in the transaction of their effect, that matches
+// reached a stage for the first time. It returns those that were new: their
+// recorder shows them to the histograms after the commit, so that each counts
+// once however often its cause is repeated.
+//
+// A zero At is now, and for the receipt the time of acceptance. A zero Since is
+// what the stage's clock runs from: the report for the receipt, acceptance for
+// the match, the decision for the countersignature, and the match for the rest.
+func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reached) ([]casework.Milestone, error) {
+	if len(reached) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, len(reached))
+	for i, r := range reached {
+		ids[i] = int64(r.Match)
+	}
+	type facts struct {
+		Match                                   casework.MatchID
+		Priority                                casework.Priority
+		PDU                                     string
+		Reported, Received, Found, Decided, Now time.Time
+	}
+	rows, _ := tx.Query(ctx, `
+		select m.id,
+		       m.priority,
+		       p.pdu,
+		       r.reported_at,
+		       r.received_at,
+		       m.found_at,
+		       coalesce(d.at, m.found_at),
+		       now()
+		  from match m
+		  join person p on p.id = m.person
+		  join revision r on r.incident = m.incident and r.number = m.revision
+		  left join milestone d on d.match = m.id and d.stage = 'decision'
+		 where m.id = any(@ids)`,
+		pgx.NamedArgs{"ids": ids})
+	known, err := pgx.CollectRows(rows, pgx.RowToStructByPos[facts])
+	if err != nil {
+		return nil, fmt.Errorf("look up the clocks of %d matches: %w", len(ids), err)
+	}
+	byMatch := make(map[casework.MatchID]facts, len(known))
+	for _, f := range known {
+		byMatch[f.Match] = f
+	}
+	calendar := casework.EnglandAndWales()
+	all := make([]casework.Milestone, 0, len(reached))
+	for _, r := range reached {
+		f, ok := byMatch[r.Match]
+		if !ok {
+			return nil, fmt.Errorf("record that match %d reached %s: no such match", r.Match, r.Stage)
+		}
+		at, since := r.At, r.Since
+		if at.IsZero() {
+			at = f.Now
+			if r.Stage == casework.StageReceipt {
+				at = f.Received
+			}
+		}
+		if since.IsZero() {
+			switch r.Stage {
+			case casework.StageReceipt:
+				since = f.Reported
+			case casework.StageMatch:
+				since = f.Received
+			case casework.StageCountersignature:
+				since = f.Decided
+			default:
+				since = f.Found
+			}
+		}
+		all = append(all, casework.Milestone{
+			Match: r.Match, Stage: r.Stage, Priority: f.Priority, PDU: f.PDU, At: at,
+			Elapsed: max(0, at.Sub(since)), // a force's clock may be ahead of ours
+			Working: calendar.Between(since, at),
+		})
+	}
+	// Sorted, so that two recorders wait for each other in one order.
+	slices.SortFunc(all, func(a, b casework.Milestone) int {
+		if a.Match != b.Match {
+			return int(a.Match - b.Match)
+		}
+		return slices.Index(stages, a.Stage) - slices.Index(stages, b.Stage)
+	})
+	return insertMilestones(ctx, tx, all)
+}
+
+// stages in the order in which a match comes to them.
+var stages = []casework.Stage{
+	casework.StageReceipt, casework.StageMatch, casework.StageAcknowledgement, casework.StageTransfer,
+	casework.StageFirstAction, casework.StageDecision, casework.StageCountersignature,
+}
+
+func insertMilestones(ctx context.Context, tx pgx.Tx, all []casework.Milestone) ([]casework.Milestone, error) {
+	n := len(all)
+	match, stage, priority, pdu := make([]int64, n), make([]string, n), make([]string, n), make([]string, n)
+	at, elapsed, working := make([]time.Time, n), make([]float64, n), make([]float64, n)
+	for i, m := range all {
+		match[i], stage[i], priority[i], pdu[i] = int64(m.Match), string(m.Stage), string(m.Priority), m.PDU
+		at[i], elapsed[i], working[i] = m.At, m.Elapsed.Seconds(), m.Working.Seconds()
+	}
+	type key struct {
+		Match casework.MatchID
+		Stage casework.Stage
+	}
+	rows, _ := tx.Query(ctx, `
+		insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
+		select *
+		  from unnest(@match::bigint[], @stage::text[], @priority::text[], @pdu::text[],
+		              @at::timestamptz[], @elapsed::float8[], @working::float8[])
+		    on conflict do nothing -- reached before: a nudge was repeated
+		returning match, stage`,
+		pgx.NamedArgs{"match": match, "stage": stage, "priority": priority, "pdu": pdu,
+			"at": at, "elapsed": elapsed, "working": working})
+	inserted, err := pgx.CollectRows(rows, pgx.RowToStructByPos[key])
+	if err != nil {
+		return nil, fmt.Errorf("record %d milestones: %w", n, err)
+	}
+	fresh := make(map[key]bool, len(inserted))
+	for _, k := range inserted {
+		fresh[k] = true
+	}
+	return slices.DeleteFunc(all, func(m casework.Milestone) bool { return !fresh[key{m.Match, m.Stage}] }), nil
+}
