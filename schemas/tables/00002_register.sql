@@ -64,6 +64,7 @@ create table person (
   registers          text[] not null default '{}',
   restricted         boolean not null default false,
   victim_contact     text not null default '',
+  circumstances      jsonb not null default '{}', -- what else the extract says: custody, warrant, conditions, orders …
   pdu                text not null references pdu,
   team               text not null references team,
   practitioner       text not null default '', -- empty: the case belongs to its team's SPO

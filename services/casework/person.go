@@ -33,11 +33,35 @@ type Person struct {
 	Restricted bool
 	// VictimContact says which victim staff the case has: vlo, daso or neither.
 	VictimContact string
+	// Circumstances are what else the extract says of the case, where it does.
+	Circumstances Circumstances
 	// Supervisor is who has the case now.
 	Supervisor
 	// Supervised means present in the latest extract.
 	Supervised bool
 }
+
+// Circumstances come in columns that an extract may have or not.
+type Circumstances struct {
+	Custody           bool     `json:"custody,omitempty"`
+	Recalled          bool     `json:"recalled,omitempty"`
+	UnlawfullyAtLarge bool     `json:"unlawfullyAtLarge,omitempty"`
+	Warrant           bool     `json:"warrant,omitempty"`
+	Scheme            string   `json:"scheme,omitempty"` // reset or impact: contact is reduced
+	Licence           []string `json:"licence,omitempty"`
+	Zones             []string `json:"zones,omitempty"` // exclusion zones, as postcodes or districts
+	CivilOrders       []string `json:"civilOrders,omitempty"`
+	Bail              []string `json:"bail,omitempty"`
+	// Victims are known victims of the person. They are masked wherever they are shown.
+	Victims  []string `json:"victims,omitempty"`
+	Children []string `json:"children,omitempty"`
+}
+
+// LogValue keeps victims and children out of logs.
+func (c Circumstances) LogValue() slog.Value { return slog.StringValue("[circumstances]") }
+
+// String keeps victims and children out of error texts and test output.
+func (c Circumstances) String() string { return "[circumstances]" }
 
 // MAPPA category 1-4 and level 1-3; zero means not managed under MAPPA.
 type MAPPA struct{ Category, Level int }
