@@ -1,0 +1,110 @@
+// Package natstest gives a test a real JetStream.
+//
+// It is an embedded server of the test's own, unless TEST_NATS_URL names one
+// that is there already (its streams are emptied; test with -p 1), or
+// TEST_NATS_CONTAINER is set, which asks for a container.
+package natstest
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	natscontainer "github.com/testcontainers/testcontainers-go/modules/nats"
+
+	"github.com/reportable-incidents/reportable/services/stream"
+)
+
+// New gives a connection to a JetStream that holds nothing yet.
+func New(t testing.TB) *stream.Conn {
+	t.Helper()
+	return Connect(t, Config(t))
+}
+
+// Connect opens one more connection and closes it with the test.
+func Connect(t testing.TB, cfg stream.Config) *stream.Conn {
+	t.Helper()
+	conn, err := stream.Connect(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// Config says how to reach a JetStream that holds nothing yet.
+func Config(t testing.TB) stream.Config {
+	t.Helper()
+	if url := os.Getenv("TEST_NATS_URL"); url != "" {
+		return emptied(t, stream.Config{URL: url, Name: t.Name()})
+	}
+	if os.Getenv("TEST_NATS_CONTAINER") != "" {
+		return stream.Config{URL: container(t), Name: t.Name()}
+	}
+	server, err := stream.Embed(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return stream.Config{Server: server, Name: t.Name()}
+}
+
+// JetStream is the same server without our package before it, for a test that
+// deletes what we made, or looks at what we published.
+func JetStream(t testing.TB, cfg stream.Config) jetstream.JetStream {
+	t.Helper()
+	var options []nats.Option
+	if cfg.Server != nil {
+		options = append(options, nats.InProcessServer(cfg.Server))
+	}
+	nc, err := nats.Connect(cfg.URL, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func emptied(t testing.TB, cfg stream.Config) stream.Config {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	js := JetStream(t, cfg)
+	names := js.StreamNames(ctx)
+	for name := range names.Name() {
+		if err := js.DeleteStream(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := names.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func container(t testing.TB) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	c, err := natscontainer.Run(ctx, "nats:2-alpine")
+	if err != nil {
+		t.Fatalf("TEST_NATS_CONTAINER is set, and no container engine gave a NATS: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.Terminate(context.Background()); err != nil {
+			t.Log(err)
+		}
+	})
+	url, err := c.ConnectionString(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
