@@ -1,6 +1,9 @@
 package casework
 
-import "log/slog"
+import (
+	"log/slog"
+	"time"
+)
 
 // PersonID is the register's number for one person on probation. It outlives
 // changes of CRN.
@@ -89,3 +92,21 @@ func (p Person) HasRegister(code string) bool {
 	}
 	return false
 }
+
+// RegisterPerson is what the matcher holds of somebody on the register.
+type RegisterPerson struct {
+	ID  PersonID
+	CRN string
+	Identity
+	// EndedAt is when supervision ended; zero while it goes on.
+	EndedAt time.Time
+	// Gone says that nothing new may match: merged into another case, or ended
+	// longer ago than the register looks back.
+	Gone bool
+}
+
+// LogValue gives the person by number alone.
+func (p RegisterPerson) LogValue() slog.Value { return slog.Int64Value(int64(p.ID)) }
+
+// String keeps names out of error texts and test output.
+func (p RegisterPerson) String() string { return "person " + p.CRN }
