@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Account is somebody who signs in, with every grant. A disabled account is
+// not found.
+func (db *DB) Account(ctx context.Context, id casework.AccountID) (casework.Account, error) {
+	return db.account(ctx, "a.id = @id", pgx.NamedArgs{"id": id})
+}
+
+// AccountBySubject is the account of an identity provider's subject.
+func (db *DB) AccountBySubject(ctx context.Context, subject string) (casework.Account, error) {
+	return db.account(ctx, "a.subject = @subject", pgx.NamedArgs{"subject": subject})
+}
+
+func (db *DB) account(ctx context.Context, which string, args pgx.NamedArgs) (casework.Account, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select a.id, a.subject, a.name, a.staff, a.demo,
+		       coalesce(g.role, ''), coalesce(g.scope, ''), coalesce(g.restricted, false)
+		  from account a
+		  left join account_role g on g.account = a.id
+		 where a.disabled_at is null
+		   and `+which+`
+		 order by g.role, g.scope`, args)
+	accounts, err := collectAccounts(rows)
+	if err != nil {
+		return casework.Account{}, fmt.Errorf("read an account: %w", problem(err))
+	}
+	if len(accounts) == 0 {
+		return casework.Account{}, fmt.Errorf("read an account: %w", casework.ErrNotFound)
+	}
+	return accounts[0], nil
+}
+
+// Personas are the demo's accounts, those with the widest sight last.
+func (db *DB) Personas(ctx context.Context) ([]casework.Account, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select a.id, a.subject, a.name, a.staff, a.demo,
+		       coalesce(g.role, ''), coalesce(g.scope, ''), coalesce(g.restricted, false)
+		  from account a
+		  left join account_role g on g.account = a.id
+		 where a.demo
+		   and a.disabled_at is null
+		 order by a.id, g.role, g.scope`)
+	accounts, err := collectAccounts(rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the personas: %w", problem(err))
+	}
+	return accounts, nil
+}
+
+// collectAccounts folds a row for each grant into an account for each person.
+func collectAccounts(rows pgx.Rows) ([]casework.Account, error) {
+	var accounts []casework.Account
+	var a casework.Account
+	var g casework.Grant
+	_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Subject, &a.Name, &a.Staff, &a.Demo, &g.Role, &g.Scope, &g.Restricted}, func() error {
+		if n := len(accounts); n == 0 || accounts[n-1].ID != a.ID {
+			accounts = append(accounts, a)
+		}
+		if g.Role != "" {
+			last := &accounts[len(accounts)-1]
+			last.Grants = append(last.Grants, g)
+		}
+		return nil
+	})
+	return accounts, err
+}
+
+// SaveAccounts adds accounts, or gives those that exist the name and grants
+// stated. It fills in their numbers.
+func (db *DB) SaveAccounts(ctx context.Context, accounts []casework.Account) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		for i := range accounts {
+			a := &accounts[i]
+			err := tx.QueryRow(ctx, `
+				insert into account (subject, name, staff, demo)
+				values (@subject, @name, @staff, @demo)
+				    on conflict (subject) do update
+				   set name = excluded.name,
+				       staff = excluded.staff
+				returning id`,
+				pgx.NamedArgs{"subject": a.Subject, "name": a.Name, "staff": a.Staff, "demo": a.Demo}).Scan(&a.ID)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `delete from account_role where account = @id`, pgx.NamedArgs{"id": a.ID}); err != nil {
+				return err
+			}
+			for _, g := range a.Grants {
+				_, err := tx.Exec(ctx, `
+					insert into account_role (account, role, scope, restricted)
+					values (@id, @role, @scope, @restricted)
+					    on conflict do nothing`,
+					pgx.NamedArgs{"id": a.ID, "role": g.Role, "scope": g.Scope, "restricted": g.Restricted})
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("save %d accounts: %w", len(accounts), err)
+	}
+	return nil
+}
+
+// SignedIn notes that an account was used.
+func (db *DB) SignedIn(ctx context.Context, id casework.AccountID, at time.Time) error {
+	_, err := db.pool.Exec(ctx, `update account set last_seen_at = @at where id = @id`, pgx.NamedArgs{"id": id, "at": at})
+	if err != nil {
+		return fmt.Errorf("note a sign-in: %w", problem(err))
+	}
+	return nil
+}
+
+// Workplace is a team with its PDU, its manager and somebody who works there.
+type Workplace struct {
+	Team, TeamName         string
+	PDU, PDUName           string
+	Region                 string
+	Manager, ManagerName   string
+	Staff, StaffName       string
+	Restricted, Supervised int // cases of this member of staff
+}
+
+// Workplaces are the practitioners who have cases, with the places they work
+// in, those with the most restricted cases first within their PDU.
+func (db *DB) Workplaces(ctx context.Context) ([]Workplace, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select t.code, t.name, u.code, u.name, u.region,
+		       t.manager, coalesce(m.name, ''),
+		       s.code, s.name,
+		       count(*) filter (where p.restricted), count(*)
+		  from staff s
+		  join person p on p.practitioner = s.code and p.supervised
+		  join team t on t.code = p.team
+		  join pdu u on u.code = t.pdu
+		  left join staff m on m.code = t.manager
+		 where s.role = 'practitioner'
+		   and s.gone_at is null
+		 group by t.code, u.code, m.name, s.code
+		 order by u.code, count(*) filter (where p.restricted) desc, count(*) desc, s.code`)
+	places, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Workplace])
+	if err != nil {
+		return nil, fmt.Errorf("read who works where: %w", problem(err))
+	}
+	return places, nil
+}
