@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/reportable-incidents/reportable/services/casework"
 )
 
 // Reader is a stage's place on a stream. Every process that reads under the
@@ -26,7 +28,8 @@ type Reader struct {
 	Quarantine func(ctx context.Context, stage string, e Event, reason string, attempts int) error
 	// Batch is how many events Handle gets at most. Default 100.
 	Batch int
-	// Tries is how often an event may fail before it is quarantined. Default 10.
+	// Tries is how often an event may fail before it is quarantined, unless by
+	// casework.ErrUnavailable, which passes. Default 10.
 	Tries int
 	// RetryAfter is how long an event that failed for the first time waits. It
 	// doubles with every failure up to thirty times itself. Default 1s.
@@ -171,7 +174,13 @@ func (c *Conn) handle(ctx context.Context, r Reader, msgs []jetstream.Msg) {
 		c.failed(work, r, msgs[0], batch[0], err)
 		return
 	}
-	// One of them is bad, or the store is. Singly they do not share a fate.
+	if errors.Is(err, casework.ErrUnavailable) {
+		for i, m := range msgs {
+			c.failed(work, r, m, batch[i], err)
+		}
+		return
+	}
+	// One of them is bad. Singly they do not share its fate.
 	c.log.Warn("batch failed; trying its events singly", "stage", r.Name, "first", batch[0].ID, "events", len(batch), "error", err)
 	for i, m := range msgs {
 		if err := c.single(ctx, r, m, batch[i]); err != nil {
@@ -210,7 +219,8 @@ func (c *Conn) failed(ctx context.Context, r Reader, m jetstream.Msg, e Event, e
 		attempts = int(meta.NumDelivered)
 	}
 	log := c.log.With("stage", r.Name, logID(e), "subject", e.Subject, "attempts", attempts)
-	if isPermanent(err) || attempts >= r.Tries {
+	// While the store is away nothing is the event's own fault.
+	if isPermanent(err) || attempts >= r.Tries && !errors.Is(err, casework.ErrUnavailable) {
 		reason := oneLine(err.Error())
 		qctx, cancel := context.WithTimeout(ctx, apiTimeout)
 		defer cancel()

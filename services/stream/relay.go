@@ -26,12 +26,13 @@ type Outbox interface {
 type Relay struct {
 	conn   *Conn
 	outbox Outbox
-	wake   chan struct{}
+	wake   <-chan struct{}
 }
 
-// NewRelay relays from the outbox to the streams.
-func NewRelay(conn *Conn, outbox Outbox) *Relay {
-	return &Relay{conn: conn, outbox: outbox, wake: make(chan struct{}, 1)}
+// NewRelay relays from the outbox to the streams. A signal on wake says that
+// there may be events to publish; without it they wait for the next poll.
+func NewRelay(conn *Conn, outbox Outbox, wake <-chan struct{}) *Relay {
+	return &Relay{conn: conn, outbox: outbox, wake: wake}
 }
 
 const (
@@ -39,14 +40,6 @@ const (
 	// relayPoll is how long a row waits whose wake-up call was lost.
 	relayPoll = time.Second
 )
-
-// Wake says that there may be events to publish. It never blocks.
-func (r *Relay) Wake() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
 
 // Run relays until the context ends. A server or a database that is away is
 // waited for.
@@ -72,7 +65,10 @@ func (r *Relay) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-wake:
+		case _, open := <-wake:
+			if !open {
+				r.wake = nil // whoever listened has stopped; the poll goes on
+			}
 		case <-poll.C:
 		}
 	}

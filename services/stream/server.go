@@ -42,7 +42,7 @@ func Embed(dir string) (*Server, error) {
 	said := &serverLog{}
 	s.SetLoggerV2(said, false, false, false)
 	s.Start()
-	if !s.JetStreamEnabled() || !s.ReadyForConnections(10*time.Second) {
+	if said.fatal.Load() != nil || !s.JetStreamEnabled() || !s.ReadyForConnections(10*time.Second) {
 		s.Shutdown()
 		s.WaitForShutdown()
 		return nil, fmt.Errorf("embedded NATS does not start on %s (%s): make room on the disk, or move the folder away; what was not yet handled is found again in PostgreSQL", dir, said.fatal.Load())

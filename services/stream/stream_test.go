@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/schemas/events"
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/stream"
 	"github.com/reportable-incidents/reportable/test/natstest"
 )
@@ -83,11 +84,11 @@ func start(t *testing.T, run func(context.Context) error) {
 	})
 }
 
-func relay(t *testing.T, conn *stream.Conn, o *outbox) *stream.Relay {
+func relay(t *testing.T, conn *stream.Conn, o *outbox) (wake func()) {
 	t.Helper()
-	r := stream.NewRelay(conn, o)
-	start(t, r.Run)
-	return r
+	signal := make(chan struct{}, 1)
+	start(t, stream.NewRelay(conn, o, signal).Run)
+	return func() { signal <- struct{}{} }
 }
 
 // desk collects what a reader was given and kept aside.
@@ -156,9 +157,9 @@ func TestAnEventGoesFromTheTableToItsReader(t *testing.T) {
 		got <- batch[0]
 		return nil
 	}))
-	r := relay(t, conn, o)
+	wake := relay(t, conn, o)
 	o.add(events.MatchConfirmed{MatchID: 7, IncidentID: 8, Revision: 1, PersonID: 9})
-	r.Wake()
+	wake()
 	e := next(t, got, "the event")
 	if e.ID != 1 || e.Subject != "matches.confirmed" {
 		t.Errorf("got event %d on %s, want 1 on matches.confirmed", e.ID, e.Subject)
@@ -252,6 +253,23 @@ func TestAnEventThatNeverSucceedsIsQuarantinedAfterItsTries(t *testing.T) {
 	}
 }
 
+func TestAnEventIsNotBlamedForAStoreThatIsAway(t *testing.T) {
+	conn, d, o := natstest.New(t), newDesk(), &outbox{}
+	calls := 0
+	read(t, conn, d.reader(func(ctx context.Context, batch []stream.Event) error {
+		if calls++; calls <= 6 { // more than its tries
+			return fmt.Errorf("match: %w", casework.ErrUnavailable)
+		}
+		return d.handle(ctx, batch)
+	}))
+	o.add(found(1))
+	relay(t, conn, o)
+	d.expect(t, 1)
+	if len(d.quarantined) != 0 {
+		t.Error("the event was quarantined")
+	}
+}
+
 func TestAnEventIsNotGivenUpBeforeItIsKept(t *testing.T) {
 	conn, d, o := natstest.New(t), newDesk(), &outbox{}
 	r := d.reader(func(context.Context, []stream.Event) error { return events.Permanent(errors.New("no")) })
@@ -292,15 +310,15 @@ func TestAStreamDeletedUnderItsReaderIsMadeAgain(t *testing.T) {
 	conn, js := natstest.Connect(t, cfg), natstest.JetStream(t, cfg)
 	d, o := newDesk(), &outbox{}
 	read(t, conn, d.reader(d.handle))
-	r := relay(t, conn, o)
+	wake := relay(t, conn, o)
 	o.add(found(1))
-	r.Wake()
+	wake()
 	d.expect(t, 1)
 	if err := js.DeleteStream(t.Context(), stream.Matches); err != nil {
 		t.Fatal(err)
 	}
 	o.add(found(2))
-	r.Wake()
+	wake()
 	d.expect(t, 2)
 }
 
@@ -309,15 +327,15 @@ func TestADeletedConsumerIsMadeAgainAndGivesEverythingThatIsKept(t *testing.T) {
 	conn, js := natstest.Connect(t, cfg), natstest.JetStream(t, cfg)
 	d, o := newDesk(), &outbox{}
 	read(t, conn, d.reader(d.handle))
-	r := relay(t, conn, o)
+	wake := relay(t, conn, o)
 	o.add(found(1))
-	r.Wake()
+	wake()
 	d.expect(t, 1)
 	if err := js.DeleteConsumer(t.Context(), stream.Matches, "notifier"); err != nil {
 		t.Fatal(err)
 	}
 	o.add(found(2))
-	r.Wake()
+	wake()
 	d.expect(t, 1, 2) // the first again: to handle it twice changes nothing
 }
 
@@ -329,9 +347,9 @@ func TestTheRelayGoesOnWhenNATSComesBack(t *testing.T) {
 	conn := natstest.Connect(t, stream.Config{URL: url})
 	d, o := newDesk(), &outbox{}
 	read(t, conn, d.reader(d.handle))
-	r := relay(t, conn, o)
+	wake := relay(t, conn, o)
 	o.add(found(1))
-	r.Wake()
+	wake()
 	d.expect(t, 1)
 
 	stop()
@@ -339,7 +357,7 @@ func TestTheRelayGoesOnWhenNATSComesBack(t *testing.T) {
 		waitUntil(t, "the connection to be lost", func() bool { return conn.Ready() != nil })
 	}
 	o.add(found(2))
-	r.Wake()
+	wake()
 	_, stop = listening(t, url[len("nats://"):]) // with nothing of what it held
 	defer stop()
 	d.expect(t, 2)
@@ -399,7 +417,7 @@ func TestAnEmbeddedServerKeepsItsStreams(t *testing.T) {
 		if run == 0 {
 			o := &outbox{}
 			o.add(found(1))
-			r := stream.NewRelay(conn, o)
+			r := stream.NewRelay(conn, o, nil)
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error)
 			go func() { ended <- r.Run(ctx) }()

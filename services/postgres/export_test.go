@@ -1,0 +1,34 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/schemas/events"
+)
+
+// EventsOf lets the tests of this package write events as a stage would.
+func (db *DB) EventsOf(ctx context.Context, t *testing.T, commit bool, payloads ...events.Payload) {
+	t.Helper()
+	rollback := errors.New("rolled back")
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		var all []events.Event
+		for _, p := range payloads {
+			all = append(all, events.New(time.Now(), p))
+		}
+		if err := addEvents(ctx, tx, all...); err != nil {
+			return err
+		}
+		if !commit {
+			return rollback
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, rollback) {
+		t.Fatal(err)
+	}
+}
