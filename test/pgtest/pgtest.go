@@ -63,6 +63,15 @@ func Empty(t testing.TB) string {
 	return fresh(t, "template0")
 }
 
+// Name is the database's name in an address that URL or Empty gave.
+func Name(at string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(u.Path, "/")
+}
+
 // Exec runs a statement that a test needs for its scene.
 func Exec(t testing.TB, db *postgres.DB, sql string, args ...any) {
 	t.Helper()
