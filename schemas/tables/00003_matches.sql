@@ -29,12 +29,27 @@ create table match (
   transferred_at   timestamptz,
   contact          text,           -- the contact's number in the case record
   erased_at        timestamptz,
+  agreed_at        timestamptz,    -- when its actions were last made to agree with it; null since it changed
   unique (incident, involvement, person)
 );
 
 create index match_person on match (person, found_at);
 create index match_judged on match (judged_at desc, id desc) where judged_at is not null;
+create index match_disagreed on match (updated_at) where agreed_at is null;
 create index match_open on match (found_at) where state in ('open', 'unsure');
+
+-- Whoever changes a match need not remember that its actions have to follow: an
+-- event may be lost, this is not.
+create function match_changed() returns trigger language plpgsql as $$
+begin
+  new.agreed_at := null;
+  new.updated_at := now();
+  return new;
+end $$;
+
+create trigger match_changed
+  before update of state, band, revision, position, role, transferred_at, contact on match
+  for each row execute function match_changed();
 
 create table judgement (
   id              bigint generated always as identity primary key,

@@ -14,6 +14,8 @@ create table action (
   owner         text not null, -- a staff code, or a PDU's for administrators and heads
   pdu           text not null,
   team          text not null default '',
+  practitioner  text not null default '', -- who had the case when the owner was last settled: another one since moves the work
+  facts         jsonb not null default '{}', -- what it was raised on, without names: a change of these asks the question again
   priority      text not null check (priority in ('urgent', 'high', 'standard')),
   state         text not null default 'open' check (state in ('open', 'acknowledged', 'done', 'closed')),
   unverified    boolean not null default true, -- the match is not confirmed: do not act against the person
@@ -102,12 +104,13 @@ create table notice (
   action     bigint not null references action,
   owner_role text not null,
   owner      text not null,
-  kind       text not null, -- raised, escalated, reopened, retracted
+  n          integer not null, -- the entry of action_history that it tells of
+  kind       text not null,    -- as there: raised, escalated, reassigned, reopened, retracted, …
   level      integer not null default 0,
   at         timestamptz not null default now(),
   read_at    timestamptz,
   read_by    text,
-  unique (action, kind, level, owner_role, owner)
+  unique (action, n, owner_role, owner)
 );
 
 create index notice_unread on notice (owner_role, owner) where read_at is null;
