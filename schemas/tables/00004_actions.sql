@@ -85,6 +85,7 @@ create table decision (
 );
 
 create index decision_action on decision (action);
+create index decision_uncountersigned on decision (at, id) where countersign_needed and countersigned_at is null;
 
 -- The first time a match reached a stage, with how long it took.
 create table milestone (

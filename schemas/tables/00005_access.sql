@@ -45,6 +45,15 @@ create function owns(viewer bigint, owner_role text, owner text, team text) retu
             or (owner_role = 'manager' and (a.staff = owner or g.scope = team))))
 $$;
 
+-- What somebody typed into a decision's form and has not sent yet: theirs alone.
+create table draft (
+  action   bigint not null references action,
+  account  bigint not null references account,
+  body     jsonb not null,
+  saved_at timestamptz not null default now(),
+  primary key (action, account)
+);
+
 -- Where each role's work lies. The scope of a grant is a PDU for
 -- administrators, heads and victim staff, a team for managers, and a staff code
 -- for practitioners; a case goes with its practitioner, team and PDU of today.
@@ -64,6 +73,17 @@ create function works_on(viewer bigint, who bigint) returns boolean language sql
              from action o
             where o.person = who
               and owns(viewer, o.owner_role, o.owner, o.team))
+$$;
+
+-- Whether an account is the manager or the head of who has the case.
+create function oversees(viewer bigint, who bigint) returns boolean language sql stable as $$
+  select exists (
+    select 1
+      from person p
+      join account_role g on g.account = viewer
+     where p.id = current_person(who)
+       and (   (g.role = 'manager' and g.scope = p.team)
+            or (g.role = 'head' and g.scope = p.pdu)))
 $$;
 
 -- Whether an account may know that a person exists at all. Restricted without

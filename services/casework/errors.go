@@ -12,3 +12,10 @@ var (
 	// know of: 404 either way.
 	ErrNotFound = errors.New("not found")
 )
+
+// ErrChanged says that a thing is no longer as it was when its user looked at
+// it: somebody else judged it, or the facts moved. They must look again: 409.
+var ErrChanged = errors.New("changed since it was shown")
+
+// ErrOwnDecision says that somebody tried to countersign their own decision.
+var ErrOwnDecision = errors.New("nobody countersigns their own decision")
