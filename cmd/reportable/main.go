@@ -1,0 +1,91 @@
+// Command reportable tells probation that someone they supervise has been
+// involved in a police incident, and does not let go until a practitioner has
+// decided what to do about it.
+//
+// The subcommands stand in the order in which the data goes. Each is a short
+// file of its own; what they start is wired in the package run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // working time is London's, whatever the machine has
+
+	"github.com/alecthomas/kong"
+
+	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+)
+
+// commands is the whole command line.
+type commands struct {
+	Up      upCommand      `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's tables up to date."`
+
+	run.Config
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(execute(os.Args[1:], streams{out: os.Stdout, err: os.Stderr}))
+}
+
+// execute returns 0, 1 if the command failed, or 2 if it was used wrongly.
+func execute(args []string, to streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the first
+
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("reportable"),
+		kong.Description("Tells probation that someone they supervise has been involved in a police incident, and does not let go until a decision is recorded."),
+		kong.Writers(to.out, to.err),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(to),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		panic(err) // the struct above is wrong, whatever was typed
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		return usedWrongly(to.err, args, err)
+	}
+	if err = c.ReadEnvironment(); err == nil {
+		err = chosen.Run(&c.Config)
+	}
+	var wrong run.UsageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		return usedWrongly(to.err, args, err)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(to.err, "reportable: stopped before it was done; run it again to go on")
+		return 1
+	}
+	fmt.Fprintf(to.err, "reportable: %v\n", err)
+	return 1
+}
+
+func usedWrongly(to io.Writer, args []string, err error) int {
+	help := "reportable --help"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		help = "reportable " + args[0] + " --help"
+	}
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && (parse.Context == nil || parse.Context.Command() == "") {
+		help = "reportable --help"
+	}
+	fmt.Fprintf(to, "reportable: %v\nHow it is used: %s\n", err, help)
+	return 2
+}

@@ -1,0 +1,78 @@
+// Package run wires the services: what each is given, and how they start and
+// stop together. One short file per service says the first; this file is the
+// only reader of the environment.
+package run
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/reportable-incidents/reportable/services/telemetry"
+)
+
+// Config is what every command may be told.
+type Config struct {
+	Data      string `default:".reportable" placeholder:"DIR" env:"REPORTABLE_DATA" help:"Folder of the private PostgreSQL and NATS, where DATABASE_URL and NATS_URL are not set. Default: ${default}."`
+	LogLevel  string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" env:"LOG_LEVEL" help:"debug, info, warn or error. Default: info, and warn for up."`
+	LogFormat string `enum:",text,json" default:"" placeholder:"FORMAT" env:"LOG_FORMAT" help:"text or json. Default: json for serve, else text."`
+
+	// What follows comes from the environment alone: an address may hold a
+	// password, and flags are in every list of processes.
+
+	// DatabaseURL is DATABASE_URL: which PostgreSQL. Empty for a private one.
+	DatabaseURL string `kong:"-"`
+	// NATSURL is NATS_URL: which NATS. Empty for an embedded one, in up alone.
+	NATSURL string `kong:"-"`
+	// NATSCredentials is NATS_CREDENTIALS, a .creds file.
+	NATSCredentials string `kong:"-"`
+	// NATSReplicas is NATS_REPLICAS: how many servers keep each stream that we
+	// make. Default 1.
+	NATSReplicas int `kong:"-"`
+	// Packages is REPORTABLE_PACKAGES: a node_modules folder that holds
+	// PostgreSQL, for a machine without it. Default deploy/postgres/node_modules.
+	Packages string `kong:"-"`
+}
+
+// ReadEnvironment fills in what has no flag.
+func (c *Config) ReadEnvironment() error {
+	c.DatabaseURL = os.Getenv("DATABASE_URL")
+	c.NATSURL = os.Getenv("NATS_URL")
+	c.NATSCredentials = os.Getenv("NATS_CREDENTIALS")
+	c.Packages = os.Getenv("REPORTABLE_PACKAGES")
+	if c.Packages == "" {
+		c.Packages = filepath.Join("deploy", "postgres", "node_modules")
+	}
+	if s := os.Getenv("NATS_REPLICAS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 5 {
+			return Usage("NATS_REPLICAS is %q; it is a number from 1 to 5", s)
+		}
+		c.NATSReplicas = n
+	}
+	return nil
+}
+
+// Logger writes as the configuration says, and as the command prefers where it
+// says nothing.
+func (c *Config) Logger(to io.Writer, level slog.Level, format string) *slog.Logger {
+	if c.LogLevel != "" {
+		_ = level.UnmarshalText([]byte(c.LogLevel)) // one of the four that the flag allows
+	}
+	if c.LogFormat != "" {
+		format = c.LogFormat
+	}
+	return telemetry.Logger(to, format == "json", level)
+}
+
+// UsageError says that a command was used wrongly.
+type UsageError struct{ error }
+
+// Usage makes a UsageError.
+func Usage(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// Unwrap gives what it says.
+func (e UsageError) Unwrap() error { return e.error }

@@ -1,0 +1,71 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/services/stream"
+	"github.com/reportable-incidents/reportable/services/telemetry"
+)
+
+// Platform is what every service stands on.
+type Platform struct {
+	DB     *postgres.DB
+	Stream *stream.Conn
+	Log    *slog.Logger
+
+	registry  *prometheus.Registry
+	requests  *telemetry.Requests
+	responses *telemetry.Responses
+}
+
+// NewPlatform declares the metrics that services share.
+func NewPlatform(db *postgres.DB, conn *stream.Conn, log *slog.Logger, registry *prometheus.Registry) *Platform {
+	return &Platform{
+		DB:        db,
+		Stream:    conn,
+		Log:       log,
+		registry:  registry,
+		requests:  telemetry.NewRequests(log, registry),
+		responses: telemetry.NewResponses(registry),
+	}
+}
+
+// foundation runs beside the services of every process: what they write is
+// published, and the trail that they leave is sealed.
+func (p *Platform) foundation() []Service {
+	return []Service{
+		{"audit sealer", func(ctx context.Context) error { p.DB.RunSealer(ctx); return nil }},
+		{"relay", func(ctx context.Context) error {
+			return stream.NewRelay(p.Stream, p.DB, p.DB.Listen(ctx, "event")).Run(ctx)
+		}},
+	}
+}
+
+// operations serves metrics and health.
+func (p *Platform) operations(l net.Listener) Service {
+	return server("operations", l, telemetry.Routes(p.registry,
+		telemetry.Check{Name: "database", Probe: p.DB.Ping},
+		telemetry.Check{Name: "streams", Probe: func(context.Context) error { return p.Stream.Ready() }},
+	), p.Log)
+}
+
+// connect reaches the NATS of NATS_URL.
+func connect(ctx context.Context, c *Config, name string, log *slog.Logger, registry *prometheus.Registry) (*stream.Conn, error) {
+	if c.NATSURL == "" {
+		return nil, errors.New("NATS_URL is not set: give the address of a NATS server with JetStream, such as nats://localhost:4222, or run everything with reportable up")
+	}
+	return stream.Connect(ctx, stream.Config{
+		URL:         c.NATSURL,
+		Credentials: c.NATSCredentials,
+		Replicas:    c.NATSReplicas,
+		Name:        "reportable " + name,
+		Log:         log,
+		Metrics:     stream.NewMetrics(registry),
+	})
+}

@@ -1,0 +1,113 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/reportable-incidents/reportable/services/stream"
+	"github.com/reportable-incidents/reportable/services/telemetry"
+)
+
+// UpOptions are what up may be told.
+type UpOptions struct {
+	Addresses
+	// For is after how long it stops by itself. Zero is never.
+	For time.Duration
+	Out io.Writer
+	Err io.Writer
+}
+
+// Up runs everything in this process, on its own NATS and PostgreSQL unless
+// NATS_URL or DATABASE_URL names others, until the context ends.
+func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
+	began := time.Now()
+	log := c.Logger(o.Err, slog.LevelWarn, "text")
+	slog.SetDefault(log)
+	release, err := hold(c.Data)
+	if err != nil {
+		return err
+	}
+	defer release()
+	operations, err := listen(o.OperationsAddress, "operations-address")
+	if err != nil {
+		return err
+	}
+	defer operations.Close()
+
+	say := telling(o.Out, began)
+	say("preparing PostgreSQL")
+	db, done, err := Database(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	say("bringing the tables up to date")
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	say("preparing NATS")
+	registry := telemetry.Registry()
+	conn, done, err := upStream(ctx, c, log, registry)
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	p := NewPlatform(db, conn, log, registry)
+	services := append(p.foundation(), p.operations(operations))
+
+	if o.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.For)
+		defer cancel()
+	}
+	o.announce(c, operations)
+	err = Supervise(ctx, log, services...)
+	if err == nil {
+		fmt.Fprintf(o.Out, "\nStopped. What it holds is in %s; the next up goes on from there.\n", c.Data)
+	}
+	return err
+}
+
+// upStream embeds NATS where none is named.
+func upStream(ctx context.Context, c *Config, log *slog.Logger, registry prometheus.Registerer) (*stream.Conn, func(), error) {
+	cfg := stream.Config{URL: c.NATSURL, Credentials: c.NATSCredentials, Replicas: c.NATSReplicas, Name: "reportable up", Log: log, Metrics: stream.NewMetrics(registry)}
+	stop := func() {}
+	if cfg.URL == "" {
+		server, err := stream.Embed(filepath.Join(c.Data, "nats"))
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Server, stop = server, server.Close
+	}
+	conn, err := stream.Connect(ctx, cfg)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Close(); stop() }, nil
+}
+
+// telling says what is being done, with the seconds since the start.
+func telling(to io.Writer, began time.Time) func(string) {
+	return func(what string) {
+		fmt.Fprintf(to, "%5.1f s  %s …\n", time.Since(began).Seconds(), what)
+	}
+}
+
+func (o UpOptions) announce(c *Config, operations net.Listener) {
+	fmt.Fprintf(o.Out, `
+Reportable is up.
+
+  Metrics, health  %s/metrics · %[1]s/health
+
+Everything is kept in %s. Ctrl-C stops it.
+`, urlOf(operations), c.Data)
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+)
+
+type upCommand struct {
+	run.Addresses
+	For time.Duration `placeholder:"90s" help:"Stop by itself after this long."`
+}
+
+func (upCommand) Help() string {
+	return `Everything that it holds is in the data folder; the next "up" on the same folder goes on where this one stopped.
+
+Example:
+  reportable up --for 90s`
+}
+
+func (u upCommand) Run(ctx context.Context, c *run.Config, to streams) error {
+	return run.Up(ctx, c, run.UpOptions{Addresses: u.Addresses, For: u.For, Out: to.out, Err: to.err})
+}
