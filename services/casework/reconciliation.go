@@ -1,0 +1,26 @@
+package casework
+
+// Reconciliation says where every accepted revision is. The six from Matched to
+// InFlight add up to Accepted; Erased are those among them whose personal data
+// is gone. Unaccounted is what joins that trust no disposition find wrong; it
+// is 0.
+type Reconciliation struct {
+	Accepted    int `json:"accepted"`
+	Matched     int `json:"matched"`
+	Unmatched   int `json:"unmatched"`
+	Withdrawn   int `json:"withdrawn"`
+	Superseded  int `json:"superseded"`
+	Quarantined int `json:"quarantined"`
+	InFlight    int `json:"in_flight"`
+	Erased      int `json:"erased"`
+	Unaccounted int `json:"unaccounted"`
+	// Wrong are the findings behind Unaccounted.
+	Wrong []Finding `json:"-"`
+}
+
+// Finding is one thing that reconciliation found wrong, and how often.
+type Finding struct {
+	What     string
+	Count    int
+	Examples []string // as force/reference/revision
+}

@@ -1,0 +1,76 @@
+package matcher
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// catchUp brings the register in memory to a version at least, loading it if
+// that has not been done. Scoring waits meanwhile; a day's changes take
+// milliseconds.
+func (m *Matcher) catchUp(ctx context.Context, atLeast int64) error {
+	m.mu.RLock()
+	there := m.loaded && m.version >= atLeast
+	m.mu.RUnlock()
+	if there {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.loaded && m.version >= atLeast {
+		return nil // another was quicker
+	}
+	began := time.Now()
+	read := m.load
+	if m.loaded {
+		read = m.follow
+	}
+	version, changed, err := read(ctx)
+	if err != nil {
+		// What was taken in already is taken in again next time: the version
+		// stays behind.
+		return fmt.Errorf("bring the register from version %d up to date: %w", m.version, err)
+	}
+	m.Register.SetVersion(version)
+	m.version, m.loaded = version, true
+	m.Metrics.register(version, len(m.people))
+	m.Log.Info("register is up to date", "version", version, "people", len(m.people), "changed", changed, "took", time.Since(began))
+	if version < atLeast {
+		return fmt.Errorf("register is at version %d and version %d was asked for: %w", version, atLeast, casework.ErrUnavailable)
+	}
+	return nil
+}
+
+// load reads everybody, normalising on all cores while it reads.
+func (m *Matcher) load(ctx context.Context) (version int64, people int, err error) {
+	m.Register.PutAll(func(put func(casework.PersonID, casework.Identity) bool) {
+		version, err = m.Ledger.RegisterPeople(ctx, func(p casework.RegisterPerson) error {
+			people++
+			m.people[p.ID] = p.EndedAt
+			if !put(p.ID, p.Identity) {
+				return context.Canceled
+			}
+			return nil
+		})
+	})
+	return version, people, err
+}
+
+// follow reads who has changed.
+func (m *Matcher) follow(ctx context.Context) (version int64, changed int, err error) {
+	version, err = m.Ledger.PeopleChangedSince(ctx, m.version, func(p casework.RegisterPerson) error {
+		changed++
+		if p.Gone {
+			m.Register.Remove(p.ID)
+			delete(m.people, p.ID)
+			return nil
+		}
+		m.Register.Put(p.ID, p.Identity)
+		m.people[p.ID] = p.EndedAt
+		return nil
+	})
+	return version, changed, err
+}
