@@ -25,21 +25,17 @@ import (
 type commands struct {
 	Up      upCommand      `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's tables up to date."`
+	Audit   auditCommand   `cmd:"" help:"The trail of who did what."`
 
 	run.Config
 }
 
-// streams are where a command reads and writes.
-type streams struct {
-	out, err io.Writer
-}
-
 func main() {
-	os.Exit(execute(os.Args[1:], streams{out: os.Stdout, err: os.Stderr}))
+	os.Exit(execute(os.Args[1:], terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // execute returns 0, 1 if the command failed, or 2 if it was used wrongly.
-func execute(args []string, to streams) int {
+func execute(args []string, to terminal) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the first

@@ -16,7 +16,7 @@ Example:
   DATABASE_URL=postgres://reportable@db:5432/reportable reportable migrate`
 }
 
-func (migrateCommand) Run(ctx context.Context, c *run.Config, to streams) error {
+func (migrateCommand) Run(ctx context.Context, c *run.Config, to terminal) error {
 	db, done, err := run.Database(ctx, c)
 	if err != nil {
 		return err

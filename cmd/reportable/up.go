@@ -19,6 +19,6 @@ Example:
   reportable up --for 90s`
 }
 
-func (u upCommand) Run(ctx context.Context, c *run.Config, to streams) error {
+func (u upCommand) Run(ctx context.Context, c *run.Config, to terminal) error {
 	return run.Up(ctx, c, run.UpOptions{Addresses: u.Addresses, For: u.For, Out: to.out, Err: to.err})
 }
