@@ -100,6 +100,59 @@ create table caseload_import (
   at           timestamptz not null default now()
 );
 
+-- How people changed with each version of the register: started, ended,
+-- identity, moved, reallocated, flags, restrictions, merged, unmerged.
+create table person_change (
+  version bigint not null,
+  person  bigint not null references person,
+  change  text not null,
+  primary key (version, person, change)
+);
+
+create index person_change_person on person_change (person, version);
+
+-- What a force may know of who is under supervision. Without a row, nothing.
+create table watch_list (
+  force        text primary key,
+  regions      text[] not null default '{}', -- everyone under supervision there
+  pdus         text[] not null default '{}',
+  fields       text[] not null default '{}', -- nothing that is not named here goes out
+  unfiltered   text not null default '',     -- reference of the impact assessment that lets the force send everything
+  version      bigint not null default 0,    -- grows with each change of the list
+  confirmed    bigint not null default 0,    -- the version that the force says it has taken
+  confirmed_at timestamptz,
+  changed_at   timestamptz not null default now()
+);
+
+-- Somebody outside a force's areas whom it is told of all the same.
+create table watch_subscription (
+  id         bigint generated always as identity primary key,
+  force      text not null references watch_list,
+  person     bigint not null references person,
+  reason     text not null check (reason <> ''),
+  owner      text not null check (owner <> ''), -- staff code
+  expires_at timestamptz not null,
+  created_at timestamptz not null default now(),
+  ended_at   timestamptz
+);
+
+create index watch_subscription_person on watch_subscription (person) where ended_at is null;
+
+-- Who is on a force's list, and since which version of it. Who comes off stays
+-- as an ending until the force confirms it: it must not keep them.
+create table watch_entry (
+  force      text not null references watch_list,
+  person     bigint not null references person,
+  id         uuid not null default gen_random_uuid(), -- by which the force knows the entry
+  version    bigint not null,
+  listed     boolean not null,
+  digest     text not null, -- of what the force was told
+  changed_at timestamptz not null default now(),
+  primary key (force, person)
+);
+
+create index watch_entry_version on watch_entry (force, version);
+
 -- Limited access: an exclusion hides a person from one user, a restriction
 -- shows a person to the users listed only. Active while until is null or to come.
 create table exclusion (

@@ -179,3 +179,24 @@ func notThere(err error) error {
 	}
 	return problem(err)
 }
+
+func isNotThere(err error) bool { return errors.Is(err, casework.ErrNotFound) }
+
+// CaseloadChanges gives how people changed with a version of the register.
+func (db *DB) CaseloadChanges(ctx context.Context, version int64, give func(crn string, change casework.CaseloadChange) error) error {
+	rows, err := db.pool.Query(ctx, `
+		select p.crn, c.change
+		  from person_change c
+		  join person p on p.id = c.person
+		 where c.version = @version
+		 order by c.change, p.crn`, pgx.NamedArgs{"version": version})
+	if err != nil {
+		return fmt.Errorf("read the changes of version %d: %w", version, problem(err))
+	}
+	var crn string
+	var change casework.CaseloadChange
+	if _, err := pgx.ForEachRow(rows, []any{&crn, &change}, func() error { return give(crn, change) }); err != nil {
+		return fmt.Errorf("read the changes of version %d: %w", version, problem(err))
+	}
+	return nil
+}

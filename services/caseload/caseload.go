@@ -1,0 +1,137 @@
+// Package caseload keeps the register of people on probation as the case record
+// has it, and tells each police force who is under supervision.
+//
+//	case-record extract → caseload → people, caseload.changed → forces
+//
+// [Importer] reads an extract, complete or of changes alone, row by row: a row
+// that cannot be taken is told with its column, a code and the action required,
+// and the rest goes on. What it says is applied to the register in one
+// transaction of the store.
+package caseload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Store is what an import needs of the ledger.
+type Store interface {
+	ApplyExtract(ctx context.Context, e casework.Extract, next func() (casework.CaseRow, error)) (casework.ExtractApplied, error)
+}
+
+// Importer takes extracts into the register.
+type Importer struct {
+	Store Store
+	// Progress, if set, is told now and then how many rows have been read.
+	Progress func(rows int)
+	// Problem, if set, is told each problem as it is found. Where it is not,
+	// the first thousand are kept in the report.
+	Problem func(Problem)
+}
+
+// Report is the answer to an import.
+type Report struct {
+	Kind        casework.ExtractKind            `json:"kind"`
+	ExtractDate casework.Date                   `json:"extractDate"`
+	Version     int64                           `json:"registerVersion"`
+	Rows        int                             `json:"rows"`
+	Rejected    int                             `json:"rejected"`
+	Supervised  int                             `json:"supervised"`
+	Changed     int                             `json:"changed"`
+	Changes     map[casework.CaseloadChange]int `json:"changes"`
+	StaffGone   int                             `json:"staffGone"`
+	// Qualified are staff and team codes that the extract uses for two things
+	// in two PDUs.
+	Qualified []string `json:"qualified,omitempty"`
+	// Ignored are columns that were not understood.
+	Ignored  []string  `json:"ignoredColumns,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
+	// Unlisted is how many problems there are beyond those listed.
+	Unlisted int `json:"unlistedProblems,omitempty"`
+}
+
+// Problem is why a row could not be taken. It never holds a value of the row.
+type Problem struct {
+	Row     int    `json:"row"` // the line of a CSV, or the position in NDJSON, from 1
+	Column  string `json:"column,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Action  string `json:"action"`
+}
+
+func (p Problem) String() string {
+	if p.Column == "" {
+		return fmt.Sprintf("row %d: %s: %s %s", p.Row, p.Code, p.Message, p.Action)
+	}
+	return fmt.Sprintf("row %d, column %s: %s: %s %s", p.Row, p.Column, p.Code, p.Message, p.Action)
+}
+
+// mostProblems bounds a report; a file of nothing but bad rows is one problem.
+const mostProblems = 1000
+
+// Import reads an extract and applies it. The error is for what concerns the
+// whole extract; then nothing was changed. Rows that were rejected are in the
+// report, and their people stay as they were.
+func (im *Importer) Import(ctx context.Context, e casework.Extract, format Format, from io.Reader) (Report, error) {
+	rows, err := format.open(from)
+	if err != nil {
+		return Report{}, err
+	}
+	has := rows.columns()
+	e.Merges = has["merged_into"] || has["merged_from"]
+	e.Limits = has["excluded_users"] || has["restricted_to"]
+	report := Report{Kind: e.Kind, ExtractDate: e.Date, Ignored: rows.ignored()}
+	seen := map[string]int{} // CRN → row
+	read := 0
+	applied, err := im.Store.ApplyExtract(ctx, e, func() (casework.CaseRow, error) {
+		if err := ctx.Err(); err != nil {
+			return casework.CaseRow{}, err
+		}
+		fields, err := rows.next()
+		if err != nil {
+			return casework.CaseRow{}, err
+		}
+		read++
+		if im.Progress != nil && read%1000 == 0 {
+			im.Progress(read)
+		}
+		row, problems := fields.caseRow()
+		if row.CRN != "" {
+			if _, twice := seen[row.CRN]; twice {
+				problems = append(problems, problem(row.Row, "crn", "duplicate"))
+			} else {
+				seen[row.CRN] = row.Row
+			}
+		}
+		for _, p := range problems {
+			im.tell(&report, p)
+		}
+		row.Rejected = len(problems) > 0
+		return row, nil
+	})
+	if im.Progress != nil {
+		im.Progress(read)
+	}
+	report.Version, report.Rows, report.Rejected = applied.Version, applied.Rows, applied.Rejected
+	report.Supervised, report.Changed, report.Changes = applied.Supervised, applied.Changed, applied.Changes
+	report.StaffGone, report.Qualified = applied.Gone, applied.Qualified
+	return report, err
+}
+
+func (im *Importer) tell(report *Report, p Problem) {
+	switch {
+	case im.Problem != nil:
+		im.Problem(p)
+	case len(report.Problems) < mostProblems:
+		report.Problems = append(report.Problems, p)
+	default:
+		report.Unlisted++
+	}
+}
+
+// ErrNotAnExtract refuses a file as a whole.
+var ErrNotAnExtract = errors.New("the file cannot be read as an extract of the case record: nothing was changed")
