@@ -23,9 +23,12 @@ import (
 
 // commands is the whole command line.
 type commands struct {
-	Up      upCommand      `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's tables up to date."`
-	Audit   auditCommand   `cmd:"" help:"The trail of who did what."`
+	Up         upCommand         `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
+	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
+	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
+	Quarantine quarantineCommand `cmd:"" help:"What the stages set aside: list, retry, discard."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database's tables up to date."`
+	Audit      auditCommand      `cmd:"" help:"The trail of who did what."`
 
 	run.Config
 }
