@@ -24,6 +24,7 @@ import (
 // commands is the whole command line.
 type commands struct {
 	Up         upCommand         `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
+	Caseload   caseloadCommand   `cmd:"" help:"The register of people on probation, as the case record has it."`
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
 	Quarantine quarantineCommand `cmd:"" help:"What the stages set aside: list, retry, discard."`

@@ -200,3 +200,68 @@ func (db *DB) CaseloadChanges(ctx context.Context, version int64, give func(crn 
 	}
 	return nil
 }
+
+// InPDU is how many people and staff a PDU has.
+type InPDU struct {
+	Code          string `json:"code"`
+	Name          string `json:"name"`
+	Supervised    int    `json:"supervised"`
+	Teams         int    `json:"teams"`
+	Practitioners int    `json:"practitioners"`
+}
+
+// SupervisedByPDU counts people under supervision and those who have them.
+func (db *DB) SupervisedByPDU(ctx context.Context) ([]InPDU, error) {
+	rows, err := db.pool.Query(ctx, `
+		select u.code,
+		       u.name,
+		       count(p.id)::integer as supervised,
+		       count(distinct p.team)::integer as teams,
+		       (count(distinct p.practitioner) filter (where p.practitioner <> ''))::integer as practitioners
+		  from pdu u
+		  left join person p on p.pdu = u.code and p.supervised
+		 group by u.code
+		 order by u.name`)
+	if err != nil {
+		return nil, fmt.Errorf("count by PDU: %w", problem(err))
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[InPDU])
+	if err != nil {
+		return nil, fmt.Errorf("count by PDU: %w", problem(err))
+	}
+	return all, nil
+}
+
+// Import is one extract that was taken in.
+type Import struct {
+	Kind        casework.ExtractKind            `json:"kind"`
+	ExtractDate casework.Date                   `json:"extractDate"`
+	Version     int64                           `json:"registerVersion"`
+	Rows        int                             `json:"rows"`
+	Rejected    int                             `json:"rejected"`
+	Changes     map[casework.CaseloadChange]int `json:"changes"`
+	At          time.Time                       `json:"at"`
+}
+
+// LatestImports are the last extracts that were taken in, the newest first.
+func (db *DB) LatestImports(ctx context.Context, n int) ([]Import, error) {
+	rows, err := db.pool.Query(ctx, `
+		select kind, extract_date, version, rows, rejected, changes, at
+		  from caseload_import
+		 order by id desc
+		 limit @n`, pgx.NamedArgs{"n": n})
+	if err != nil {
+		return nil, fmt.Errorf("read the imports: %w", problem(err))
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Import, error) {
+		var i Import
+		var date time.Time
+		err := row.Scan(&i.Kind, &date, &i.Version, &i.Rows, &i.Rejected, &i.Changes, &i.At)
+		i.ExtractDate = casework.DateOf(date)
+		return i, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the imports: %w", problem(err))
+	}
+	return all, nil
+}
