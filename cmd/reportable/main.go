@@ -58,7 +58,7 @@ func execute(args []string, to terminal) int {
 	}
 	chosen, err := parser.Parse(args)
 	if err != nil {
-		return usedWrongly(to.err, args, err)
+		return usedWrongly(to.err, nil, err)
 	}
 	if err = c.ReadEnvironment(); err == nil {
 		err = chosen.Run(&c.Config)
@@ -68,7 +68,7 @@ func execute(args []string, to terminal) int {
 	case err == nil:
 		return 0
 	case errors.As(err, &wrong):
-		return usedWrongly(to.err, args, err)
+		return usedWrongly(to.err, chosen, err)
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(to.err, "reportable: stopped before it was done; run it again to go on")
 		return 1
@@ -77,15 +77,21 @@ func execute(args []string, to terminal) int {
 	return 1
 }
 
-func usedWrongly(to io.Writer, args []string, err error) int {
-	help := "reportable --help"
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
-		help = "reportable " + args[0] + " --help"
-	}
+// usedWrongly says what is wrong and where help is, as far as the command is
+// known.
+func usedWrongly(to io.Writer, chosen *kong.Context, err error) int {
 	var parse *kong.ParseError
-	if errors.As(err, &parse) && (parse.Context == nil || parse.Context.Command() == "") {
-		help = "reportable --help"
+	if errors.As(err, &parse) {
+		chosen = parse.Context
 	}
-	fmt.Fprintf(to, "reportable: %v\nHow it is used: %s\n", err, help)
+	help := "reportable"
+	if chosen != nil {
+		for _, p := range chosen.Path {
+			if p.Command != nil {
+				help += " " + p.Command.Name
+			}
+		}
+	}
+	fmt.Fprintf(to, "reportable: %v\nHow it is used: %s --help\n", err, help)
 	return 2
 }
