@@ -35,12 +35,26 @@ func NewRequests(log *slog.Logger, reg prometheus.Registerer) *Requests {
 	return r
 }
 
-type requestID struct{}
+type requestKey struct{}
+
+// request is what is known of one beside what it asks.
+type request struct{ id, route string }
 
 // RequestID is that of the request in whose context something is done, or empty.
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestID{}).(string)
-	return id
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		return r.id
+	}
+	return ""
+}
+
+// Route notes the route that a request took. A service calls it from within
+// when middleware of its own, which copies requests, stands before its mux;
+// otherwise the mux has told already.
+func Route(ctx context.Context, pattern string) {
+	if r, ok := ctx.Value(requestKey{}).(*request); ok {
+		r.route = pattern
+	}
 }
 
 // sensible is what an X-Request-Id may be. Whatever else comes is replaced: it
@@ -58,7 +72,8 @@ func (q *Requests) Of(service string, next http.Handler) http.Handler {
 		if !sensible.MatchString(id) {
 			id = rand.Text()
 		}
-		r = r.WithContext(context.WithValue(r.Context(), requestID{}, id))
+		about := &request{id: id}
+		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, about))
 		w.Header().Set("X-Request-Id", id)
 		seen := &recorder{ResponseWriter: w}
 		defer func() {
@@ -73,14 +88,16 @@ func (q *Requests) Of(service string, next http.Handler) http.Handler {
 					http.Error(seen, "Something went wrong. Quote the request "+id+".", http.StatusInternalServerError)
 				}
 			}
-			q.note(r, service, seen, time.Since(began))
+			if about.route == "" {
+				about.route = r.Pattern
+			}
+			q.note(r, service, about.route, seen, time.Since(began))
 		}()
 		next.ServeHTTP(seen, r)
 	})
 }
 
-func (q *Requests) note(r *http.Request, service string, seen *recorder, took time.Duration) {
-	route := r.Pattern
+func (q *Requests) note(r *http.Request, service, route string, seen *recorder, took time.Duration) {
 	if route == "" {
 		route = "none"
 	}

@@ -101,6 +101,17 @@ func TestARequestIsLoggedWithoutWhatWasTyped(t *testing.T) {
 	}
 }
 
+func TestARouteIsKnownBehindMiddlewareThatCopiesTheRequest(t *testing.T) {
+	var lines strings.Builder
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /people/{name}", func(_ http.ResponseWriter, r *http.Request) { Route(r.Context(), r.Pattern) })
+	copies := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r.WithContext(r.Context())) })
+	get(t, NewRequests(Logger(&lines, true, slog.LevelInfo), prometheus.NewRegistry()).Of("desk", copies), "/people/1")
+	if !strings.Contains(lines.String(), `"route":"GET /people/{name}"`) {
+		t.Errorf("got %s, want the route", lines.String())
+	}
+}
+
 func TestAPanicIsAnsweredAndNotQuoted(t *testing.T) {
 	w, lines := served(t, func(http.ResponseWriter, *http.Request) { panic("Canary") }, "/people/1")
 	if w.Code != 500 || strings.Contains(lines+w.Body.String(), "Canary") {
