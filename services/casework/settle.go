@@ -59,9 +59,10 @@ type Match struct {
 	Judged Judged
 }
 
-// Judged is what somebody last said of a match, and of which facts.
+// Judged is what somebody last said of a match, why, and of which facts.
 type Judged struct {
-	Verdict        Verdict // empty: nobody has judged it
+	Verdict        Verdict // empty: nobody has judged it, or it was undone
+	Reason         string
 	IdentityDigest string
 }
 

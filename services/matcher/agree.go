@@ -148,15 +148,14 @@ func judgedState(row casework.Match, digest string) (casework.MatchState, string
 	if row.Judged.IdentityDigest != digest {
 		return casework.MatchOpen, reasonFacts
 	}
-	switch row.Judged.Verdict {
-	case casework.VerdictConfirm:
-		return casework.MatchConfirmed, ""
-	case casework.VerdictDismiss:
-		return casework.MatchDismissed, ""
-	case casework.VerdictRetract:
-		return casework.MatchRetracted, ""
-	}
-	return casework.MatchUnsure, ""
+	return stateOf[row.Judged.Verdict], row.Judged.Reason
+}
+
+var stateOf = map[casework.Verdict]casework.MatchState{
+	casework.VerdictConfirm: casework.MatchConfirmed,
+	casework.VerdictDismiss: casework.MatchDismissed,
+	casework.VerdictRetract: casework.MatchRetracted,
+	casework.VerdictUnsure:  casework.MatchUnsure,
 }
 
 func ended(m casework.Match, state casework.MatchState, reason string) casework.Match {

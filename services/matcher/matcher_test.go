@@ -193,7 +193,7 @@ func (w *world) wantDisposition(reference string, revision int, want casework.Di
 func (w *world) judge(crn string, verdict casework.Verdict, state casework.MatchState) {
 	w.exec(`insert into judgement (match, verdict, identity_digest, by, reason)
 		select id, $2, identity_digest, 'somebody', 'because' from match where crn = $1`, crn, verdict)
-	w.exec(`update match set state = $2, judged_at = now() where crn = $1`, crn, state)
+	w.exec(`update match set state = $2, state_reason = 'because', judged_at = now() where crn = $1`, crn, state)
 }
 
 // told counts the events of a subject.

@@ -111,12 +111,24 @@ func TestAJudgementCarriesOverUntilTheFactsOfThePersonChange(t *testing.T) {
 	w.judge("X000002", casework.VerdictDismiss, casework.MatchDismissed)
 
 	w.handle(w.Matcher, w.receive("A1", 2, live, rees, pugh))
-	w.wantMatches("A1", "1@2 rev 2 X000001 confirmed", "2@1 rev 2 X000002 dismissed")
+	w.wantMatches("A1", "1@2 rev 2 X000001 confirmed: because", "2@1 rev 2 X000002 dismissed: because")
 
 	rees.PNC = "2002/73319Z"
 	w.handle(w.Matcher, w.receive("A1", 3, live, rees, pugh))
-	w.wantMatches("A1", "1@2 rev 3 X000001 confirmed",
+	w.wantMatches("A1", "1@2 rev 3 X000001 confirmed: because",
 		"2@1 rev 3 X000002 open: the identity facts changed since it was judged")
+}
+
+func TestADismissalThatWasUndoneDoesNotComeBackWithTheNextVersion(t *testing.T) {
+	w := newWorld(t)
+	w.supervise("X000001", "Pugh", "1980-02-01")
+	w.handle(w.Matcher, w.receive("A1", 1, live, person("suspect", "Pugh", "1980-02-01")))
+	w.judge("X000001", casework.VerdictDismiss, casework.MatchDismissed)
+	// As the desk leaves it when the confirmation that it followed from is retracted.
+	w.exec(`update match set state = 'open', state_reason = '', judged_at = null`)
+	w.supervise("X000002", "Rees", "1985-05-05")
+	w.caseloadChanged(w.Matcher)
+	w.wantMatches("A1", "1@1 rev 1 X000001 open")
 }
 
 func TestWhatAPersonConfirmedIsNotUndoneByTheRegister(t *testing.T) {
@@ -128,7 +140,7 @@ func TestWhatAPersonConfirmedIsNotUndoneByTheRegister(t *testing.T) {
 	w.supervise("X000001", "Powell", "1980-02-01")
 	w.supervise("X000002", "Roberts", "1985-05-05")
 	w.caseloadChanged(w.Matcher)
-	w.wantMatches("A1", "1@1 rev 1 X000001 confirmed", "2@2 rev 1 X000002 superseded: the facts no longer make a match")
+	w.wantMatches("A1", "1@1 rev 1 X000001 confirmed: because", "2@2 rev 1 X000002 superseded: the facts no longer make a match")
 	w.wantDisposition("A1", 1, casework.Matched)
 }
 
@@ -198,7 +210,7 @@ func TestAMatchOnSomebodyMergedAwayCountsAsTheTargets(t *testing.T) {
 	into := w.supervise("X000002", "Pugh", "1980-02-01")
 	w.merge(from, into)
 	w.caseloadChanged(w.Matcher)
-	w.wantMatches("A1", "1@1 rev 1 X000001 confirmed")
+	w.wantMatches("A1", "1@1 rev 1 X000001 confirmed: because")
 }
 
 func TestAMatcherThatIsBehindCatchesUpAndScoresAgain(t *testing.T) {

@@ -171,15 +171,17 @@ func (s *settling) readMatches(ctx context.Context, args pgx.NamedArgs) error {
 		select distinct on (j.match)
 		       j.match,
 		       j.verdict,
+		       j.reason,
 		       j.identity_digest
 		  from judgement j
 		  join match m on m.id = j.match
 		 where m.incident = any(@incidents)
+		   and m.judged_at is not null -- null: a dismissal was undone with the confirmation that it followed from
 		 order by j.match, j.id desc`, args)
 	judged := map[casework.MatchID]casework.Judged{}
 	var match casework.MatchID
 	var last casework.Judged
-	_, err = pgx.ForEachRow(rows, []any{&match, &last.Verdict, &last.IdentityDigest}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&match, &last.Verdict, &last.Reason, &last.IdentityDigest}, func() error {
 		judged[match] = last
 		return nil
 	})
