@@ -30,6 +30,7 @@ type commands struct {
 	Quarantine quarantineCommand `cmd:"" help:"What the stages set aside: list, retry, discard."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database's tables up to date."`
 	Audit      auditCommand      `cmd:"" help:"The trail of who did what."`
+	Doctor     doctorCommand     `cmd:"" help:"How everything is, in words, and what to do about what is wrong."`
 
 	run.Config
 }
