@@ -49,22 +49,29 @@ type Owner struct {
 
 // Action is one thing that somebody has to do about a match, by a time.
 type Action struct {
-	ID         ActionID
-	Incident   IncidentID
-	Person     PersonID
-	Match      MatchID
-	Rule       string // the policy's name for it
-	Why        string // the rule's values, without names
-	Owner      Owner
-	Priority   Priority
-	State      ActionState
-	Unverified bool // the match is not confirmed: do not act against the person
-	RaisedAt   time.Time
-	AckDue     time.Time
-	Due        time.Time
-	AckedAt    time.Time
-	DoneAt     time.Time
-	Level      int // how often it has escalated
+	ID       ActionID
+	Incident IncidentID
+	Person   PersonID
+	Match    MatchID
+	Rule     string            // the policy's name for it
+	Why      map[string]string // the values that made the rule true, without names
+	Owner    Owner
+	// Practitioner is who had the case when the owner was last settled.
+	Practitioner string
+	// Facts are what it was raised on, without names; a change asks the question again.
+	Facts        map[string]string
+	Priority     Priority
+	State        ActionState
+	Unverified   bool // the match is not confirmed: do not act against the person
+	RaisedAt     time.Time
+	AckDue       time.Time
+	Due          time.Time
+	AckedAt      time.Time
+	AckedBy      string // account.subject
+	DoneAt       time.Time
+	DoneBy       string
+	Level        int    // how often it has escalated
+	ClosedReason string // how its match ended: dismissed, retracted, withdrawn, superseded
 }
 
 // Outcome is what a practitioner decided to do.
@@ -84,16 +91,17 @@ const (
 
 // Decision is what was decided, why, and with whom.
 type Decision struct {
-	Action           ActionID
-	Outcome          Outcome
-	Rationale        string
-	RiskChanged      bool
-	ManagerConsulted string // staff code, or empty
-	ConsultedAt      time.Time
-	By               string
-	At               time.Time
-	CountersignedBy  string
-	CountersignedAt  time.Time
+	Action            ActionID
+	Outcome           Outcome
+	Rationale         string
+	RiskChanged       bool
+	ManagerConsulted  string // staff code, or empty
+	ConsultedAt       time.Time
+	By                string
+	At                time.Time
+	CountersignNeeded bool
+	CountersignedBy   string
+	CountersignedAt   time.Time
 }
 
 // Stage is a step on the way from receipt to countersignature, whose time is measured.

@@ -7,7 +7,7 @@ import "slices"
 // nothing here is computed risk.
 //
 // Urgent is what cannot wait for the morning: DASH high, a weapon where there is
-// known danger, a child at risk. High is domestic abuse, high risk of serious
+// known danger, a child at risk, somebody unlawfully at large. High is domestic abuse, high risk of serious
 // harm, MAPPA level 2 or 3, a child or a weapon, and every arrest. The rest is
 // standard.
 func PriorityOf(i *Incident, p *Person) Priority {
@@ -15,7 +15,7 @@ func PriorityOf(i *Incident, p *Person) Priority {
 	child := i.InvolvesChildren()
 	dangerous := p.RoSH == RoSHHigh || p.RoSH == RoSHVeryHigh || p.MAPPA.Level >= 2
 	switch {
-	case i.DASH == DASHHigh,
+	case i.DASH == DASHHigh, p.Circumstances.UnlawfullyAtLarge,
 		weapon && (i.DomesticAbuse || dangerous || p.HasRegister("WEAP") || p.HasRegister("AV2S") || p.HasRegister("AV2S2")),
 		child && (i.DASH == DASHMedium || p.ChildFlag()):
 		return Urgent

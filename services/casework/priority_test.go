@@ -26,6 +26,7 @@ func TestThePriorityFollowsWhatPoliceAndTheCaseRecordSay(t *testing.T) {
 		{"a child there", Incident{ChildrenPresent: true}, Person{}, High},
 		{"a child there and DASH medium", Incident{ChildrenPresent: true, DomesticAbuse: true, DASH: DASHMedium}, Person{}, Urgent},
 		{"a child named and child protection", Incident{Persons: []Involvement{{Role: RoleChild}}}, Person{Registers: []string{"RCPR"}}, Urgent},
+		{"somebody unlawfully at large", Incident{}, Person{Circumstances: Circumstances{UnlawfullyAtLarge: true}}, Urgent},
 		{"child protection and no child in the incident", Incident{}, Person{Registers: []string{"RCPR"}}, Standard},
 	} {
 		if got := PriorityOf(&c.i, &c.p); got != c.want {

@@ -1,0 +1,480 @@
+package notifier
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// view is a concern with what follows from it.
+type view struct {
+	*casework.Concern
+	now      time.Time
+	priority casework.Priority
+	live     []casework.Finding
+	// lead is the match that the work is about: a confirmed one before a more
+	// probable one. When none is live it is the one that ended last.
+	lead      casework.Finding
+	confirmed bool
+	// ending says how the last live match ended; empty while one lives.
+	ending string
+	facts  map[string]string
+}
+
+func newView(c *casework.Concern, now time.Time) *view {
+	v := &view{Concern: c, now: now, facts: factsOf(c), priority: casework.Standard}
+	ended := c.Matches[0]
+	for _, f := range c.Matches {
+		if f.Priority.Above(v.priority) {
+			v.priority = f.Priority
+		}
+		if !f.State.Live() {
+			if endings[f.State] > endings[ended.State] || ended.State.Live() {
+				ended = f
+			}
+			continue
+		}
+		v.confirmed = v.confirmed || f.State == casework.MatchConfirmed
+		if len(v.live) == 0 || better(f, v.lead) {
+			v.lead = f
+		}
+		v.live = append(v.live, f)
+	}
+	if !c.Erased {
+		v.priority = casework.PriorityOf(&c.Report, &c.Subject)
+	}
+	if len(v.live) == 0 {
+		v.lead, v.ending = ended, string(ended.State)
+	}
+	return v
+}
+
+// endings by how much they matter to those who were told: a mistake of ours
+// before a change of the force's mind.
+var endings = map[casework.MatchState]int{
+	casework.MatchRetracted: 4, casework.MatchWithdrawn: 3, casework.MatchDismissed: 2, casework.MatchSuperseded: 1,
+}
+
+func better(a, b casework.Finding) bool {
+	if (a.State == casework.MatchConfirmed) != (b.State == casework.MatchConfirmed) {
+		return a.State == casework.MatchConfirmed
+	}
+	return a.Probability > b.Probability
+}
+
+// factsOf are what a decision rests on, without names: a later revision that
+// changes one of them asks the question again. Disposals are police's own words,
+// so only their digest is kept.
+func factsOf(c *casework.Concern) map[string]string {
+	r := c.Report
+	facts := map[string]string{
+		"kind":          string(r.Kind),
+		"dash":          string(r.DASH),
+		"domesticAbuse": fmt.Sprint(r.DomesticAbuse),
+		"children":      fmt.Sprint(r.InvolvesChildren()),
+	}
+	if c.Erased {
+		return facts
+	}
+	var disposals, parties []string
+	for i, p := range r.Persons {
+		number := i + 1
+		if i < len(c.Involvements) {
+			number = c.Involvements[i]
+		}
+		parties = append(parties, fmt.Sprintf("%d %s", number, p.Role))
+		if p.Arrest != nil {
+			disposals = append(disposals, fmt.Sprintf("%d %s", number, p.Arrest.Disposal))
+		}
+	}
+	sort.Strings(parties)
+	sort.Strings(disposals)
+	facts["parties"] = strings.Join(parties, ", ")
+	if len(disposals) > 0 {
+		sum := sha256.Sum256([]byte(strings.Join(disposals, "\n")))
+		facts["disposals"] = hex.EncodeToString(sum[:8])
+	}
+	return facts
+}
+
+// newFacts names the facts that an action was not raised on.
+func (v *view) newFacts(a casework.Action) []string {
+	if v.Erased || len(a.Facts) == 0 {
+		return nil
+	}
+	var changed []string
+	for name := range v.facts {
+		if v.facts[name] != a.Facts[name] {
+			changed = append(changed, name)
+		}
+	}
+	for name := range a.Facts {
+		if _, still := v.facts[name]; !still {
+			changed = append(changed, name)
+		}
+	}
+	sort.Strings(changed)
+	return changed
+}
+
+// owner is who plays the part in this case today. Work is never left to nobody:
+// without a practitioner it is the manager's, without a manager the head's.
+func (v *view) owner(role casework.OwnerRole) casework.Owner {
+	s := v.Subject.Supervisor
+	o := casework.Owner{Role: role, PDU: s.PDU, Team: s.Team}
+	if role == casework.Practitioner && (s.Practitioner == "" || v.PractitionerGone) {
+		o.Role = casework.Manager
+	}
+	if o.Role == casework.Manager && (s.Manager == "" || v.ManagerGone) {
+		o.Role = casework.HeadOfPDU
+	}
+	switch o.Role {
+	case casework.Practitioner:
+		o.Code = s.Practitioner
+	case casework.Manager:
+		o.Code = s.Manager
+	default:
+		o.Code = s.PDU
+	}
+	return o
+}
+
+// Agree says what has to happen so that the actions of a concern agree with its
+// matches as they are now. It only looks; asked again of the outcome, it has
+// nothing more to say. So a nudge may come late, twice or out of order.
+func (p *Policy) Agree(c *casework.Concern, now time.Time) (casework.Priority, []casework.ActionChange) {
+	v := newView(c, now)
+	a := &agreeing{policy: p, view: v, actions: slices.Clone(c.Actions)}
+	if len(v.live) == 0 {
+		a.end()
+	} else {
+		a.pursue()
+	}
+	return v.priority, a.changes
+}
+
+type agreeing struct {
+	policy *Policy
+	*view
+	actions []casework.Action
+	changes []casework.ActionChange
+}
+
+func (a *agreeing) byRule(name string) *casework.Action {
+	for i := range a.actions {
+		if a.actions[i].Rule == name {
+			return &a.actions[i]
+		}
+	}
+	return nil
+}
+
+func (a *agreeing) change(c casework.ActionChange) { a.changes = append(a.changes, c) }
+
+// pursue is for a concern with a live match: what the rules ask for is raised,
+// what had been closed is opened again, and what is open is kept true.
+func (a *agreeing) pursue() {
+	for _, r := range a.policy.Rules {
+		if r.Ended {
+			continue
+		}
+		asked, why := r.When(a.view)
+		act := a.byRule(r.Name)
+		switch {
+		case act == nil:
+			if asked {
+				a.raise(r, why)
+			}
+		case act.ClosedReason != "":
+			if asked {
+				a.reopen(r, act, "live again", nil)
+			}
+		case act.State == casework.ActionDone:
+			a.reask(r, act)
+		}
+	}
+	for i := range a.actions {
+		act := &a.actions[i]
+		if r, ok := a.policy.rule(act.Rule); ok && r.Ended {
+			if act.State.Open() {
+				a.close(act, "live again", nil)
+			}
+			continue
+		}
+		if act.State.Open() {
+			a.maintain(act)
+		}
+	}
+}
+
+func (a *agreeing) raise(r Rule, why map[string]string) {
+	act := casework.Action{
+		Incident: a.Incident, Person: a.Person, Match: a.lead.ID, Rule: r.Name, Why: why,
+		Owner: a.owner(r.Owner), Practitioner: a.Subject.Practitioner, Facts: a.facts,
+		Priority: a.priority, State: casework.ActionOpen, Unverified: !a.confirmed && !r.Ended, RaisedAt: a.now,
+	}
+	a.start(r, &act)
+	c := casework.ActionChange{
+		What:  "raised",
+		Note:  map[string]any{"match": a.lead.ID, "owner": act.Owner.Code},
+		Steps: a.plan(r, act, casework.Unacknowledged, casework.Undecided),
+		Tell:  []casework.Owner{act.Owner},
+	}
+	if r.Done != nil {
+		// A judgement that was carried over from an earlier revision leaves nothing to do.
+		if by, done := r.Done(a.view); done {
+			act.State, act.DoneAt, act.DoneBy = casework.ActionDone, a.now, by
+			c.Steps, c.Tell = nil, nil
+		}
+	}
+	c.Action = act
+	a.change(c)
+}
+
+// start sets the clocks of an action going.
+func (a *agreeing) start(r Rule, act *casework.Action) {
+	clock := r.Clock[act.Priority]
+	act.AckDue = a.policy.after(a.now, clock.Acknowledge, 1)
+	act.Due = a.policy.after(a.now, clock.Decide, 1)
+}
+
+// plan are the steps by the action's deadlines, of the kinds that are given.
+func (a *agreeing) plan(r Rule, act casework.Action, kinds ...casework.StepKind) []casework.Step {
+	clock := r.Clock[act.Priority]
+	steps := make([]casework.Step, 0, len(r.Steps))
+	for _, s := range r.Steps {
+		if !slices.Contains(kinds, s.Kind) {
+			continue
+		}
+		from, span := act.AckDue, clock.Acknowledge
+		if s.Kind == casework.Undecided {
+			from, span = act.Due, clock.Decide
+		}
+		steps = append(steps, casework.Step{Kind: s.Kind, Target: s.Target, DueAt: a.policy.after(from, span, s.Past)})
+	}
+	slices.SortStableFunc(steps, func(s, t casework.Step) int { return s.DueAt.Compare(t.DueAt) })
+	return steps
+}
+
+// reask opens a question again that was answered on other facts.
+func (a *agreeing) reask(r Rule, act *casework.Action) {
+	if r.Done != nil {
+		// Done because there was nothing left to do; now there is.
+		if _, done := r.Done(a.view); !done {
+			a.reopen(r, act, "not done any more", nil)
+		}
+		return
+	}
+	if changed := a.newFacts(*act); r.Reasks && len(changed) > 0 {
+		a.reopen(r, act, "new facts", changed)
+	}
+}
+
+func (a *agreeing) reopen(r Rule, act *casework.Action, why string, facts []string) {
+	if r.Done != nil {
+		if _, done := r.Done(a.view); done {
+			// Live again, and already done: a judgement was carried over.
+			if act.ClosedReason != "" {
+				act.ClosedReason, act.State = "", casework.ActionDone
+				a.change(casework.ActionChange{Action: *act, What: "done", Note: map[string]any{"why": why}})
+			}
+			return
+		}
+	}
+	told := a.toldOf(*act)
+	act.State, act.ClosedReason, act.Match = casework.ActionOpen, "", a.lead.ID
+	act.AckedAt, act.AckedBy, act.DoneAt, act.DoneBy = time.Time{}, "", time.Time{}, ""
+	act.Owner, act.Practitioner = a.owner(r.Owner), a.Subject.Practitioner
+	act.Unverified, act.Facts, act.Priority = !a.confirmed, a.facts, a.priority
+	a.start(r, act)
+	steps := a.plan(r, *act, casework.Unacknowledged, casework.Undecided)
+	note := map[string]any{"why": why}
+	flag := ""
+	if len(facts) > 0 {
+		note["facts"] = facts
+		flag = "the facts have changed: " + strings.Join(facts, ", ")
+	}
+	a.change(casework.ActionChange{Action: *act, What: "reopened", Note: note, Steps: steps, Tell: everyone(told, act.Owner), Flag: flag})
+}
+
+// maintain keeps an open action true: what it is about, whose it is, how sure
+// and how pressing.
+func (a *agreeing) maintain(act *casework.Action) {
+	rule, known := a.policy.rule(act.Rule)
+	if known && rule.Done != nil {
+		if by, done := rule.Done(a.view); done {
+			if act.AckedAt.IsZero() {
+				act.AckedAt, act.AckedBy = a.now, by
+			}
+			act.State, act.DoneAt, act.DoneBy = casework.ActionDone, a.now, by
+			a.change(casework.ActionChange{Action: *act, What: "done", By: by})
+			return
+		}
+	}
+	a.aim(act)
+	a.verify(act)
+	if act.Rule == AcknowledgeMatch && act.AckedAt.IsZero() && !a.lead.JudgedAt.IsZero() {
+		// Looked at, and not told apart: seen, but not done.
+		act.State, act.AckedAt, act.AckedBy = casework.ActionAcknowledged, a.lead.JudgedAt, a.lead.JudgedBy
+		a.change(casework.ActionChange{Action: *act, What: "acknowledged", By: act.AckedBy})
+	}
+	if known {
+		a.inform(act)
+		a.press(rule, act)
+		a.rehome(rule, act)
+	}
+}
+
+// aim points the action at a match that is live.
+func (a *agreeing) aim(act *casework.Action) {
+	for _, f := range a.live {
+		if f.ID == act.Match {
+			return
+		}
+	}
+	was := act.Match
+	act.Match = a.lead.ID
+	a.change(casework.ActionChange{Action: *act, What: "moved", Note: map[string]any{"from": was, "match": act.Match}})
+}
+
+func (a *agreeing) verify(act *casework.Action) {
+	if act.Unverified != a.confirmed {
+		return
+	}
+	act.Unverified = !a.confirmed
+	what := "verified"
+	if act.Unverified {
+		what = "unverified"
+	}
+	c := casework.ActionChange{Action: *act, What: what, Note: map[string]any{"match": a.lead.ID}}
+	if act.Owner.Role != casework.Administrator { // who confirmed it knows
+		c.Tell = []casework.Owner{act.Owner}
+	}
+	a.change(c)
+}
+
+// inform tells the owner that the facts have changed while the action is open.
+func (a *agreeing) inform(act *casework.Action) {
+	changed := a.newFacts(*act)
+	if len(changed) == 0 {
+		return
+	}
+	act.Facts = a.facts
+	a.change(casework.ActionChange{Action: *act, What: "informed", Note: map[string]any{"facts": changed, "revision": a.Revision}, Tell: []casework.Owner{act.Owner}})
+}
+
+// press shortens the clocks of an action whose concern has become more
+// pressing. A deadline that was set is never put off.
+func (a *agreeing) press(r Rule, act *casework.Action) {
+	if !a.priority.Above(act.Priority) {
+		return
+	}
+	ackDue, due, from := act.AckDue, act.Due, act.Priority
+	act.Priority = a.priority
+	a.start(r, act)
+	act.AckDue, act.Due = earlier(act.AckDue, ackDue), earlier(act.Due, due)
+	steps := a.plan(r, *act, casework.Unacknowledged, casework.Undecided)
+	a.change(casework.ActionChange{Action: *act, What: "pressed", Note: map[string]any{"from": from, "to": act.Priority}, Steps: steps, Tell: []casework.Owner{act.Owner}})
+}
+
+// rehome gives the action to whoever has the case now. A manager's own
+// reassignment stands for as long as the case does not move.
+func (a *agreeing) rehome(r Rule, act *casework.Action) {
+	s := a.Subject.Supervisor
+	gone := act.Owner.Role == casework.Practitioner && act.Owner.Code == s.Practitioner && a.PractitionerGone ||
+		act.Owner.Role == casework.Manager && act.Owner.Code == s.Manager && a.ManagerGone
+	if act.Practitioner == s.Practitioner && act.Owner.PDU == s.PDU && act.Owner.Team == s.Team && !gone {
+		return
+	}
+	was := act.Owner
+	act.Owner, act.Practitioner = a.owner(r.Owner), s.Practitioner
+	note := map[string]any{"from": was.Code, "to": act.Owner.Code, "fromRole": was.Role, "toRole": act.Owner.Role}
+	if was.Same(act.Owner) {
+		// The same person in another team: nothing changes for them.
+		a.change(casework.ActionChange{Action: *act, What: "reassigned", Note: note})
+		return
+	}
+	// The new owner has not seen it, so that clock begins anew; the decision's does not.
+	act.State, act.AckedAt, act.AckedBy = casework.ActionOpen, time.Time{}, ""
+	act.AckDue = a.policy.after(a.now, r.Clock[act.Priority].Acknowledge, 1)
+	steps := a.plan(r, *act, casework.Unacknowledged)
+	a.change(casework.ActionChange{Action: *act, What: "reassigned", Note: note, Steps: steps, Tell: []casework.Owner{act.Owner, was}})
+}
+
+// end is for a concern of which no match is live any more. Nothing is closed
+// silently: whoever was told is told again, and decisions that rest on the match
+// are flagged.
+func (a *agreeing) end() {
+	for i := range a.actions {
+		act := &a.actions[i]
+		r, known := a.policy.rule(act.Rule)
+		if known && r.Ended || act.ClosedReason == a.ending {
+			continue
+		}
+		a.close(act, a.ending, &r)
+	}
+	for _, r := range a.policy.Rules {
+		if !r.Ended {
+			continue
+		}
+		asked, why := r.When(a.view)
+		if act := a.byRule(r.Name); asked && act == nil {
+			a.raise(r, why)
+		} else if asked && act.ClosedReason != "" {
+			a.reopen(r, act, a.ending, nil)
+		}
+	}
+}
+
+func (a *agreeing) close(act *casework.Action, reason string, r *Rule) {
+	wasOpen := act.State.Open()
+	act.ClosedReason = reason
+	c := casework.ActionChange{What: "closed", Kind: reason, Note: map[string]any{"reason": reason, "match": a.lead.ID}}
+	switch {
+	case r != nil && r.Name == AcknowledgeMatch && reason == string(casework.MatchDismissed):
+		// The administrator's own answer: it was their work, and it is done.
+		c.What, c.Kind, c.By = "done", "", a.lead.JudgedBy
+		if wasOpen {
+			act.State, act.DoneAt, act.DoneBy = casework.ActionDone, a.now, a.lead.JudgedBy
+			if act.AckedAt.IsZero() {
+				act.AckedAt, act.AckedBy = a.now, a.lead.JudgedBy
+			}
+		}
+	case wasOpen, reason == string(casework.MatchRetracted), reason == string(casework.MatchDismissed):
+		act.State = casework.ActionClosed
+		c.Tell = everyone(a.toldOf(*act), act.Owner)
+	default: // done, and the incident is gone: the decision stands, with a flag
+		c.Tell = everyone(a.toldOf(*act), act.Owner)
+	}
+	if _, decided := a.Decided[act.ID]; decided {
+		c.Flag = "the match is " + reason
+	}
+	c.Action = *act
+	a.change(c)
+}
+
+func (a *agreeing) toldOf(act casework.Action) []casework.Owner { return a.Told[act.ID] }
+
+// everyone is each of them once.
+func everyone(told []casework.Owner, more ...casework.Owner) []casework.Owner {
+	all := slices.Clone(told)
+	for _, o := range more {
+		if !slices.ContainsFunc(all, o.Same) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

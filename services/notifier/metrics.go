@@ -1,0 +1,81 @@
+package notifier
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+type metrics struct {
+	open, overdue, oldest *prometheus.GaugeVec
+	changes               *prometheus.CounterVec
+	escalations           *prometheus.CounterVec
+	lateness              prometheus.Histogram
+	swept                 prometheus.Counter
+	failures              *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"owner_role", "priority", "pdu"})
+	}
+	m := &metrics{
+		open:    gauge("reportable_actions_open", "Actions that ask something of their owner."),
+		overdue: gauge("reportable_actions_overdue", "Open actions whose next deadline has passed."),
+		oldest:  gauge("reportable_actions_oldest_seconds", "Age of the oldest open action."),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reportable_action_changes_total",
+			Help: "What happened to actions: raised, reassigned, reopened, closed and so on.",
+		}, []string{"what", "rule"}),
+		escalations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reportable_escalations_total",
+			Help: "Steps that were taken because an action was left alone, by who was told.",
+		}, []string{"kind", "told", "priority", "pdu"}),
+		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:                           "reportable_escalation_lateness_seconds",
+			Help:                           "How long after its time a step was taken.",
+			Buckets:                        []float64{0.5, 1, 2, 5, 10, 30, 60, 300, 3600},
+			NativeHistogramBucketFactor:    1.1,
+			NativeHistogramMaxBucketNumber: 100,
+		}),
+		swept: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reportable_notifier_swept_total",
+			Help: "Matches whose actions the sweeper settled, because no event had.",
+		}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reportable_notifier_failures_total",
+			Help: "Rounds of the notifier's own work that failed, by the work.",
+		}, []string{"work"}),
+	}
+	r.MustRegister(m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
+	return m
+}
+
+// backlog shows how much is open. What is not there any more is not shown as
+// it was.
+func (m *metrics) backlog(all []casework.Backlog, now time.Time) {
+	m.open.Reset()
+	m.overdue.Reset()
+	m.oldest.Reset()
+	for _, b := range all {
+		labels := []string{string(b.Role), string(b.Priority), b.PDU}
+		m.open.WithLabelValues(labels...).Set(float64(b.Open))
+		m.overdue.WithLabelValues(labels...).Set(float64(b.Overdue))
+		m.oldest.WithLabelValues(labels...).Set(now.Sub(b.Oldest).Seconds())
+	}
+}
+
+func (m *metrics) changed(changes []casework.ActionChange) {
+	for _, c := range changes {
+		m.changes.WithLabelValues(c.What, c.Action.Rule).Inc()
+	}
+}
+
+func (m *metrics) escalated(changes []casework.ActionChange, now time.Time) {
+	for _, c := range changes {
+		m.escalations.WithLabelValues(string(c.Step.Kind), string(c.Tell[0].Role), string(c.Action.Priority), c.Action.Owner.PDU).Inc()
+		m.lateness.Observe(now.Sub(c.Step.DueAt).Seconds())
+	}
+}

@@ -1,0 +1,255 @@
+// Package notifier turns matches into actions, and does not let go of them.
+//
+//	matches.* → notifier → actions.*
+//
+// An event says no more than that something about a match has changed.
+// [Notifier.Handle] locks the incident, reads where its matches stand and makes
+// their actions agree: [Policy.Agree] says how, without touching anything.
+// [Notifier.Escalate] takes the steps whose time has come, [Notifier.Sweep]
+// finds what no event told of, such as a case with a new practitioner.
+package notifier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/reportable-incidents/reportable/schemas/events"
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Store is what the notifier needs of the ledger.
+type Store interface {
+	// SettleActions gives each concern of the matches to decide, under its lock,
+	// and writes the changes that come back, in one transaction.
+	SettleActions(ctx context.Context, matches []casework.MatchID, now time.Time,
+		decide func(*casework.Concern) (casework.Priority, []casework.ActionChange)) (casework.SettledActions, error)
+	// Escalate gives the steps that are due to escalate and writes what follows.
+	Escalate(ctx context.Context, now time.Time, limit int,
+		escalate func(casework.DueStep) (casework.ActionChange, bool)) (changes []casework.ActionChange, due int, err error)
+	// Disagreeing are matches whose actions should have followed them long ago.
+	Disagreeing(ctx context.Context, before time.Time, limit int) ([]casework.MatchID, error)
+	Backlogs(ctx context.Context, now time.Time) ([]casework.Backlog, error)
+}
+
+// Config is what a notifier is made of.
+type Config struct {
+	Store  Store
+	Policy *Policy // Default: the one that ships.
+	// Observe is shown each milestone once, after it was committed.
+	Observe func(...casework.Milestone)
+	Metrics prometheus.Registerer
+	Log     *slog.Logger
+	// Now is the clock; stories move it. Default time.Now.
+	Now func() time.Time
+}
+
+// Notifier is the stage. Any number may run on one ledger.
+type Notifier struct {
+	store   Store
+	policy  *Policy
+	observe func(...casework.Milestone)
+	metrics *metrics
+	log     *slog.Logger
+	now     func() time.Time
+}
+
+// New makes a notifier.
+func New(c Config) *Notifier {
+	n := &Notifier{store: c.Store, policy: c.Policy, observe: c.Observe, log: c.Log, now: c.Now}
+	if n.policy == nil {
+		n.policy = Default()
+	}
+	if n.observe == nil {
+		n.observe = func(...casework.Milestone) {}
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	n.metrics = newMetrics(c.Metrics)
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.now == nil {
+		n.now = time.Now
+	}
+	return n
+}
+
+const (
+	// stuckAfter is how long a match may be ahead of its actions before the
+	// sweeper looks: an event is normally handled within a second.
+	stuckAfter = 30 * time.Second
+	batch      = 100
+	stepBatch  = 500
+)
+
+// Handle makes the actions of the events' matches agree with where the matches
+// stand now, in one transaction.
+func (n *Notifier) Handle(ctx context.Context, batch []events.Event) error {
+	var matches []casework.MatchID
+	for _, e := range batch {
+		id, err := matchOf(e)
+		if err != nil {
+			return err
+		}
+		if id != 0 && !slices.Contains(matches, id) {
+			matches = append(matches, id)
+		}
+	}
+	return n.settle(ctx, matches)
+}
+
+// matchOf is the match that the event is about; 0 for an event that is not
+// about one.
+func matchOf(e events.Event) (casework.MatchID, error) {
+	var about events.Match
+	var err error
+	switch e.Subject {
+	case "matches.found":
+		about, err = decode[events.MatchFound](e)
+	case "matches.confirmed":
+		about, err = decode[events.MatchConfirmed](e)
+	case "matches.dismissed":
+		about, err = decode[events.MatchDismissed](e)
+	case "matches.retracted":
+		about, err = decode[events.MatchRetracted](e)
+	case "matches.superseded":
+		about, err = decode[events.MatchSuperseded](e)
+	default:
+		if strings.HasPrefix(e.Subject, "matches.") {
+			err = events.Permanent(fmt.Errorf("event %d on %s: not a subject that the notifier knows", e.ID, e.Subject))
+		}
+	}
+	return casework.MatchID(about.MatchID), err
+}
+
+type matchEvent interface {
+	events.MatchFound | events.MatchConfirmed | events.MatchDismissed | events.MatchRetracted | events.MatchSuperseded
+	events.Payload
+}
+
+func decode[P matchEvent](e events.Event) (events.Match, error) {
+	env, err := events.Decode[P](e)
+	return events.Match(env.AdditionalInformation), err
+}
+
+func (n *Notifier) settle(ctx context.Context, matches []casework.MatchID) error {
+	if len(matches) == 0 {
+		return nil
+	}
+	began, now := time.Now(), n.now()
+	settled, err := n.store.SettleActions(ctx, matches, now, func(c *casework.Concern) (casework.Priority, []casework.ActionChange) {
+		return n.policy.Agree(c, now)
+	})
+	if err != nil {
+		return err
+	}
+	n.observe(settled.Milestones...)
+	n.metrics.changed(settled.Changes)
+	n.log.Info("actions settled", "matches", len(matches), "first", matches[0], "changes", len(settled.Changes), "took", time.Since(began))
+	return nil
+}
+
+// Escalate takes the steps whose time has come, and returns how many there were.
+// After an outage all that is overdue is taken, in the order of its time.
+func (n *Notifier) Escalate(ctx context.Context) (int, error) {
+	taken := 0
+	for {
+		now := n.now()
+		changes, due, err := n.store.Escalate(ctx, now, stepBatch, func(d casework.DueStep) (casework.ActionChange, bool) {
+			return n.policy.Escalate(d, now)
+		})
+		if err != nil {
+			return taken, err
+		}
+		n.metrics.changed(changes)
+		n.metrics.escalated(changes, now)
+		for _, c := range changes {
+			n.log.Info("action escalated", "action", c.Action.ID, "kind", c.Step.Kind, "told", c.Tell[0].Role, "late", now.Sub(c.Step.DueAt))
+		}
+		taken += len(changes)
+		if due < stepBatch {
+			return taken, nil
+		}
+	}
+}
+
+// Sweep settles matches that no event told of and moves work whose case has
+// moved. It returns how many matches it looked at. One that fails does not keep
+// the others.
+func (n *Notifier) Sweep(ctx context.Context) (int, error) {
+	// The ledger's own clock says when a match changed, whatever Now is.
+	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), 10*batch)
+	if err != nil {
+		return 0, err
+	}
+	var failed []error
+	for some := range slices.Chunk(found, batch) {
+		if err := n.settle(ctx, some); err == nil {
+			continue
+		}
+		for _, one := range some {
+			if err := n.settle(ctx, []casework.MatchID{one}); err != nil {
+				failed = append(failed, fmt.Errorf("sweep match %d: %w", one, err))
+			}
+			if ctx.Err() != nil {
+				return len(found), ctx.Err()
+			}
+		}
+	}
+	n.metrics.swept.Add(float64(len(found) - len(failed)))
+	return len(found), errors.Join(failed...)
+}
+
+// Measure refreshes the gauges of what is open.
+func (n *Notifier) Measure(ctx context.Context) error {
+	now := n.now()
+	all, err := n.store.Backlogs(ctx, now)
+	if err == nil {
+		n.metrics.backlog(all, now)
+	}
+	return err
+}
+
+// Run escalates, sweeps and measures until the context ends. The events reach
+// Handle by way of the stream.
+func (n *Notifier) Run(ctx context.Context) error {
+	works := []struct {
+		name  string
+		every time.Duration
+		do    func(context.Context) error
+	}{
+		{"escalate", time.Second, func(ctx context.Context) error { _, err := n.Escalate(ctx); return err }},
+		{"sweep", 10 * time.Second, func(ctx context.Context) error { _, err := n.Sweep(ctx); return err }},
+		{"measure", 10 * time.Second, n.Measure},
+	}
+	ended := make(chan struct{})
+	for _, w := range works {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			for tick := time.NewTicker(w.every); ; {
+				if err := w.do(ctx); err != nil && ctx.Err() == nil {
+					n.metrics.failures.WithLabelValues(w.name).Inc()
+					n.log.Error("round of work failed; the next one tries again", "work", w.name, "error", err)
+				}
+				select {
+				case <-ctx.Done():
+					tick.Stop()
+					return
+				case <-tick.C:
+				}
+			}
+		}()
+	}
+	for range works {
+		<-ended
+	}
+	return nil
+}
