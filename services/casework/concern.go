@@ -19,7 +19,7 @@ type Concern struct {
 	Subject Person
 	// PractitionerGone and ManagerGone say that the extract no longer has them.
 	PractitionerGone, ManagerGone bool
-	Matches                       []Finding
+	Matches                       []MatchStanding
 	Actions                       []Action
 	// Decided holds the newest decision for each action that has one.
 	Decided map[ActionID]Decision
@@ -27,8 +27,8 @@ type Concern struct {
 	Told map[ActionID][]Owner
 }
 
-// Finding is a match as its follow-up needs it.
-type Finding struct {
+// MatchStanding is a match as its follow-up needs it.
+type MatchStanding struct {
 	ID            MatchID
 	Involvement   int
 	Role          Role

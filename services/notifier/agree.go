@@ -17,10 +17,10 @@ type view struct {
 	*casework.Concern
 	now      time.Time
 	priority casework.Priority
-	live     []casework.Finding
+	live     []casework.MatchStanding
 	// lead is the match that the work is about: a confirmed one before a more
 	// probable one. When none is live it is the one that ended last.
-	lead      casework.Finding
+	lead      casework.MatchStanding
 	confirmed bool
 	// ending says how the last live match ended; empty while one lives.
 	ending string
@@ -61,7 +61,7 @@ var endings = map[casework.MatchState]int{
 	casework.MatchRetracted: 4, casework.MatchWithdrawn: 3, casework.MatchDismissed: 2, casework.MatchSuperseded: 1,
 }
 
-func better(a, b casework.Finding) bool {
+func better(a, b casework.MatchStanding) bool {
 	if (a.State == casework.MatchConfirmed) != (b.State == casework.MatchConfirmed) {
 		return a.State == casework.MatchConfirmed
 	}

@@ -21,7 +21,7 @@ type concernKey struct {
 // concerns reads everything about the incidents and people of the matches,
 // under the incidents' lock, in the order of incident and person.
 func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID) ([]*casework.Concern, error) {
-	ids := numbers(matches)
+	ids := plain(matches)
 	// Sorted, so that two notifiers wait for each other in one order. Not "for
 	// update": rows that only refer to the incident need not wait.
 	_, err := tx.Exec(ctx, `
@@ -69,7 +69,7 @@ func findings(ctx context.Context, tx pgx.Tx, ids []int64) ([]*casework.Concern,
 	var all []*casework.Concern
 	var key concernKey
 	var revision int
-	var f casework.Finding
+	var f casework.MatchStanding
 	var judged, transferred *time.Time
 	_, err := pgx.ForEachRow(rows, []any{&key.Incident, &key.Person, &revision,
 		&f.ID, &f.Involvement, &f.Role, &f.State, &f.Band, &f.Probability, &f.Priority, &f.FoundAt,
@@ -183,7 +183,7 @@ func actionsOf(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 		byKey[concernKey{c.Incident, c.Person}] = c
 	}
 	rows, _ := tx.Query(ctx, `
-		select `+actionColumns+`
+		select `+wholeAction+`
 		  from action a
 		 where (a.incident, a.person) in (
 		       select *
@@ -247,7 +247,7 @@ func actionsOf(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 	return nil
 }
 
-const actionColumns = `a.id, a.incident, a.person, a.match, a.rule, a.why, a.owner_role, a.owner, a.pdu, a.team,
+const wholeAction = `a.id, a.incident, a.person, a.match, a.rule, a.why, a.owner_role, a.owner, a.pdu, a.team,
 		       a.practitioner, a.facts, a.priority, a.state, a.unverified, a.raised_at, a.ack_due, a.due,
 		       a.acked_at, coalesce(a.acked_by, ''), a.done_at, coalesce(a.done_by, ''), a.level, a.closed_reason`
 
@@ -278,7 +278,7 @@ func timeOf(t *time.Time) time.Time {
 	return *t
 }
 
-func numbers[N ~int64](ids []N) []int64 {
+func plain[N ~int64](ids []N) []int64 {
 	all := make([]int64, len(ids))
 	for i, id := range ids {
 		all[i] = int64(id)

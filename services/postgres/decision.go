@@ -415,14 +415,10 @@ func (db *DB) returnDecision(ctx context.Context, tx pgx.Tx, a lockedAction, c C
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		insert into notice (action, owner_role, owner, kind, level)
-		select id, owner_role, owner, 'reopened', level
+		insert into notice (action, owner_role, owner, n, kind, level)
+		select id, owner_role, owner, (select max(n) from action_history where action = id), 'reopened', level
 		  from action
-		 where id = @action
-		    on conflict (action, kind, level, owner_role, owner) do update
-		   set at = now(),
-		       read_at = null,
-		       read_by = null`,
+		 where id = @action`,
 		pgx.NamedArgs{"action": a.ID})
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func dueSteps(ctx context.Context, tx pgx.Tx, now time.Time, limit int) ([]casew
 		          where d.action = s.action
 		            and d.countersign_needed
 		            and d.countersigned_at is null),
-		       `+actionColumns+`
+		       `+wholeAction+`
 		  from step s
 		  join action a on a.id = s.action
 		  join person q on q.id = a.person
