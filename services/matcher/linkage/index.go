@@ -1,0 +1,200 @@
+package linkage
+
+import (
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// term is a part of a name as the register knows it: how many people have it,
+// and who.
+type term struct {
+	token
+	surnames, forenames []uint32 // slots; a person stands once in each
+}
+
+// vocabulary numbers texts.
+type vocabulary struct {
+	ids   map[string]uint32
+	terms []term
+}
+
+func (v *vocabulary) id(s string) uint32 {
+	if id, ok := v.ids[s]; ok {
+		return id
+	}
+	id := uint32(len(v.terms))
+	v.ids[s] = id
+	v.terms = append(v.terms, term{token: tokenOf(s)})
+	return id
+}
+
+// texts numbers streets, towns and the like, which need no more than their text
+// and how many people have them.
+type texts struct {
+	ids   map[string]uint32
+	text  []string
+	count []int32
+}
+
+func (t *texts) id(s string) uint32 {
+	if id, ok := t.ids[s]; ok {
+		return id
+	}
+	id := uint32(len(t.text))
+	t.ids[s] = id
+	t.text = append(t.text, s)
+	t.count = append(t.count, 0)
+	return id
+}
+
+// record is a person as the register holds them, compact.
+type record struct {
+	id      casework.PersonID
+	names   []uint32 // for each name: how many surnames and forenames, then their terms
+	places  []place
+	numbers []number
+	raw     string // the subject as given, packed
+	birth   uint32
+	town    uint32 // text and one, 0 when not stated
+	work    uint32
+	sex     byte
+	live    bool
+}
+
+type place struct {
+	post            uint64
+	house           uint32
+	street          uint32 // text and one
+	from            uint8  // as in placeFacts
+	british, before bool
+}
+
+// Keys of the index: the kind in the top byte, the value below it.
+const (
+	birthKey uint64 = (iota + 1) << 56
+	postKey
+	sectorKey
+	addressKey
+	numberKey
+	sexKey // no list; counts only
+)
+
+const keyMask = 1<<56 - 1
+
+func mix(x uint64) uint64 {
+	x ^= x >> 31
+	x *= 0x9e3779b97f4a7c15
+	x ^= x >> 29
+	return x & keyMask
+}
+
+func addressOfKey(house, street uint32) uint64 {
+	return addressKey | mix(uint64(house)<<32|uint64(street))
+}
+
+func numberOfKey(n number) uint64 { return numberKey | mix(n.key^uint64(n.of)<<60) }
+
+// postings holds for each key the slots of the people that have it. Most keys
+// have one person, who is held in the map itself.
+type postings struct {
+	one   map[uint64]uint32 // a slot, or the number of a list with the top bit set
+	lists [][]uint32
+	free  []uint32
+}
+
+const listBit = 1 << 31
+
+func (p *postings) add(key uint64, slot uint32) {
+	v, ok := p.one[key]
+	switch {
+	case !ok:
+		p.one[key] = slot
+	case v&listBit != 0:
+		l := v &^ listBit
+		p.lists[l] = append(p.lists[l], slot)
+	case v != slot:
+		list := make([]uint32, 2, 4)
+		list[0], list[1] = v, slot
+		if n := len(p.free); n > 0 {
+			l := p.free[n-1]
+			p.free = p.free[:n-1]
+			p.lists[l] = list
+			p.one[key] = l | listBit
+			return
+		}
+		p.one[key] = uint32(len(p.lists)) | listBit
+		p.lists = append(p.lists, list)
+	}
+}
+
+func (p *postings) remove(key uint64, slot uint32) {
+	v, ok := p.one[key]
+	if !ok {
+		return
+	}
+	if v&listBit == 0 {
+		if v == slot {
+			delete(p.one, key)
+		}
+		return
+	}
+	l := v &^ listBit
+	list := without(p.lists[l], slot)
+	p.lists[l] = list
+	if len(list) == 1 {
+		p.one[key] = list[0]
+		p.lists[l] = nil
+		p.free = append(p.free, l)
+	}
+}
+
+// count is how many people have the key.
+func (p *postings) count(key uint64) int {
+	v, ok := p.one[key]
+	switch {
+	case !ok:
+		return 0
+	case v&listBit != 0:
+		return len(p.lists[v&^listBit])
+	}
+	return 1
+}
+
+func without(list []uint32, slot uint32) []uint32 {
+	for i, s := range list {
+		if s == slot {
+			list[i] = list[len(list)-1]
+			return list[:len(list)-1]
+		}
+	}
+	return list
+}
+
+// eachKey calls do for every key of the record. A key may come twice.
+func (rec *record) eachKey(do func(key uint64)) {
+	do(birthKey | uint64(rec.birth))
+	for _, p := range rec.places {
+		if p.post != 0 {
+			do(postKey | mix(p.post))
+			if p.british {
+				do(sectorKey | mix(p.post>>12))
+			}
+		}
+		if p.street != 0 {
+			do(addressOfKey(p.house, p.street))
+		}
+	}
+	for _, n := range rec.numbers {
+		do(numberOfKey(n))
+	}
+}
+
+// eachName calls do for every part of every name.
+func (rec *record) eachName(do func(termID uint32, surname bool)) {
+	for w := rec.names; len(w) > 0; {
+		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
+		for i, id := range w[1 : 1+ns+nf] {
+			do(id, i < ns)
+		}
+		w = w[1+ns+nf:]
+	}
+}

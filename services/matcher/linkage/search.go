@@ -1,0 +1,302 @@
+package linkage
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// search is the workspace of one query. It is used again, so that a search
+// allocates little and a comparison nothing.
+type search struct {
+	query    query
+	courses  []course
+	cuts     [8]uint8
+	best     [8]uint8
+	cheapest int32
+	planned  bool
+	near     []uint32
+	part     []uint32
+	tail     [fieldCount][]tier
+	hits     []hit
+	out      outcome
+	looked   int
+}
+
+type hit struct {
+	slot   uint32
+	id     casework.PersonID
+	own    weight // with relatives, before rivals
+	adjust weight // what relatives took
+	rivals weight // what rivals took
+}
+
+func (h *hit) bits() weight { return h.own + h.rivals }
+
+// Find returns everybody on the register whom the identity may be, with at
+// least the probability given, most probable first and by number among equals.
+// It is the same answer that comparing with everybody would give.
+func (r *Register) Find(identity casework.Identity, threshold float64) []Candidate {
+	return r.FindSubject(Subject{Identity: identity}, threshold)
+}
+
+// FindSubject is Find with the weaker facts.
+func (r *Register) FindSubject(subject Subject, threshold float64) []Candidate {
+	s := r.scratch.Get().(*search)
+	defer r.scratch.Put(s)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.search(s, subject, threshold, false)
+	least := weightOf(threshold)
+	var out []Candidate
+	for i := range s.hits {
+		if s.hits[i].bits() < least {
+			continue
+		}
+		evidence := r.explain(s, i)
+		out = append(out, Candidate{
+			Person:      s.hits[i].id,
+			Bits:        evidence.Bits,
+			Probability: evidence.Probability,
+			Band:        evidence.Band,
+			Evidence:    evidence,
+		})
+	}
+	return out
+}
+
+// Score is a candidate without the evidence.
+type Score struct {
+	Person      casework.PersonID
+	Bits        float64
+	Probability float64
+}
+
+// Scores appends to into what Find would find, without explaining it.
+func (r *Register) Scores(into []Score, subject Subject, threshold float64) []Score {
+	return r.scores(into, subject, threshold, false)
+}
+
+func (r *Register) scores(into []Score, subject Subject, threshold float64, everybody bool) []Score {
+	s := r.scratch.Get().(*search)
+	defer r.scratch.Put(s)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.search(s, subject, threshold, everybody)
+	least := weightOf(threshold)
+	for i := range s.hits {
+		if w := s.hits[i].bits(); w >= least {
+			into = append(into, Score{Person: s.hits[i].id, Bits: w.bits(), Probability: w.probability()})
+		}
+	}
+	return into
+}
+
+// search fills s.hits with everybody who reaches the threshold on their own
+// evidence, sorted. The caller holds the lock.
+func (r *Register) search(s *search, subject Subject, threshold float64, everybody bool) {
+	s.hits, s.looked = s.hits[:0], 0
+	r.prepare(&s.query, subject)
+	if len(r.slots) == 0 {
+		return
+	}
+	// Rivals are those who are likelier than not on their own evidence. They are always looked for, so that the same person scores the same at every threshold.
+	least := min(weightOf(threshold), 0)
+	r.bound(&s.query)
+	if r.plan(s, least) && !everybody {
+		r.follow(s, least)
+	} else {
+		for slot := range r.people {
+			r.look(s, uint32(slot), least)
+		}
+	}
+	slices.SortFunc(s.hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(b.own, a.own), cmp.Compare(a.id, b.id))
+	})
+	s.hits = slices.CompactFunc(s.hits, func(a, b hit) bool { return a.id == b.id })
+	r.rival(s)
+}
+
+// bound sets the most that the comparisons without lists can bring.
+func (r *Register) bound(q *query) {
+	w := &r.model.weights
+	if q.sex != 0 {
+		q.most[sexField] = max(0, w[sexField][sexSame].plain, w[sexField][sexUnlike].plain)
+	}
+	if q.town != 0 {
+		q.most[townField] = max(0, r.model.rare(townField, weakSame, q.townLike), w[townField][weakAlike].plain, w[townField][weakUnlike].plain)
+	}
+	if q.work != 0 {
+		q.most[workField] = max(0, r.model.rare(workField, weakSame, q.workLike), w[workField][weakAlike].plain, w[workField][weakUnlike].plain)
+	}
+}
+
+// look compares with one person.
+func (r *Register) look(s *search, slot uint32, least weight) {
+	rec := &r.people[slot]
+	if !rec.live {
+		return
+	}
+	s.looked++
+	if !r.compare(&s.query, rec, least, &s.out) {
+		return
+	}
+	adjust := r.relatives(&s.query, &s.out)
+	if own := s.out.total + adjust; own >= least {
+		s.hits = append(s.hits, hit{slot: slot, id: rec.id, own: own, adjust: adjust})
+	}
+}
+
+// follow looks at everybody in the lists of the plan.
+func (r *Register) follow(s *search, least weight) {
+	q := &s.query
+	for i := range s.courses {
+		c := &s.courses[i]
+		for _, t := range c.tiers[:s.best[i]] {
+			switch t.kind {
+			case birthSameTier:
+				r.lookKey(s, birthKey|uint64(q.birth), least)
+			case birthNearTier:
+				for _, d := range s.near {
+					r.lookKey(s, birthKey|uint64(d), least)
+				}
+			case birthPartTier:
+				for _, d := range s.part {
+					r.lookKey(s, birthKey|uint64(d), least)
+				}
+			case birthMissingTier:
+				r.lookKey(s, birthKey, least)
+			case placeSameTier:
+				for i := range q.places {
+					p := &q.places[i]
+					if p.post != 0 {
+						r.lookKey(s, postKey|mix(p.post), least)
+					}
+					if p.street != "" && p.streetID != none {
+						r.lookKey(s, addressOfKey(p.house, p.streetID), least)
+					}
+				}
+			case placeNearTier:
+				for i := range q.places {
+					p := &q.places[i]
+					if p.post == 0 {
+						continue
+					}
+					eachOneApart(p.post, func(key uint64) { r.lookKey(s, postKey|mix(key), least) })
+					if p.sector != 0 {
+						r.lookKey(s, sectorKey|mix(p.sector), least)
+					}
+				}
+			case numberSameTier:
+				for _, n := range q.numbers {
+					if n.of == c.field {
+						r.lookKey(s, numberOfKey(n), least)
+					}
+				}
+			case numberNearTier:
+				for _, n := range q.numbers {
+					if n.of == c.field {
+						eachOneApart(n.key, func(key uint64) { r.lookKey(s, numberOfKey(number{of: n.of, key: key}), least) })
+					}
+				}
+			case surnameTier, forenameTier:
+				r.lookTerm(s, t.word, c.field, least)
+			case surnameVariantTier, forenameVariantTier:
+				r.lookVariants(s, c.field, least)
+			}
+		}
+		// A course cut behind its sixth name looks through the names put together there.
+		if (c.field == surnameField || c.field == forenameField) && s.best[i] >= 6 {
+			for _, t := range s.tail[c.field] {
+				r.lookTerm(s, t.word, c.field, least)
+			}
+		}
+	}
+}
+
+func (r *Register) lookKey(s *search, key uint64, least weight) {
+	v, ok := r.keys.one[key]
+	switch {
+	case !ok:
+	case v&listBit != 0:
+		for _, slot := range r.keys.lists[v&^listBit] {
+			r.look(s, slot, least)
+		}
+	default:
+		r.look(s, v, least)
+	}
+}
+
+func (r *Register) lookTerm(s *search, id uint32, f field, least weight) {
+	t := &r.names.terms[id]
+	slots := t.surnames
+	if f == forenameField {
+		slots = t.forenames
+	}
+	for _, slot := range slots {
+		r.look(s, slot, least)
+	}
+}
+
+// eachVariant calls do for the terms that are known variants of the word.
+func (r *Register) eachVariant(word *queryWord, f field, do func(id uint32)) {
+	in, members := word.sur, surnameMembers
+	if f == forenameField {
+		in, members = word.fore, forenameMembers
+	}
+	for _, g := range in {
+		for _, name := range members[g] {
+			if id, ok := r.names.ids[name]; ok && id != word.id {
+				do(id)
+			}
+		}
+	}
+}
+
+func (s *search) variantCost(r *Register, word *queryWord, f field) int {
+	n := 0
+	r.eachVariant(word, f, func(id uint32) {
+		t := &r.names.terms[id]
+		if f == forenameField {
+			n += len(t.forenames)
+		} else {
+			n += len(t.surnames)
+		}
+	})
+	return n
+}
+
+func (r *Register) lookVariants(s *search, f field, least weight) {
+	for i := range s.query.names {
+		n := &s.query.names[i]
+		for _, list := range [][]queryWord{n.sur, n.fore} {
+			for j := range list {
+				r.eachVariant(&list[j], f, func(id uint32) { r.lookTerm(s, id, f, least) })
+			}
+		}
+	}
+}
+
+// eachOneApart spells out the packed texts that differ from key by one
+// character or by two neighbours changing places.
+func eachOneApart(key uint64, do func(uint64)) {
+	n := 0
+	for key>>(6*n) != 0 && n < 10 {
+		n++
+	}
+	for i := range n {
+		had := key >> (6 * i) & 63
+		for c := uint64(1); c <= 36; c++ {
+			if c != had {
+				do(key&^(63<<(6*i)) | c<<(6*i))
+			}
+		}
+		if i+1 < n {
+			next := key >> (6 * (i + 1)) & 63
+			if next != had {
+				do(key&^(63<<(6*i))&^(63<<(6*(i+1))) | next<<(6*i) | had<<(6*(i+1)))
+			}
+		}
+	}
+}
