@@ -113,10 +113,7 @@ func (p Private) start(ctx context.Context, s *Server) error {
 	if err != nil {
 		return err
 	}
-	who, err := whoRuns(p.account)
-	if err != nil {
-		return err
-	}
+	who := whoRuns(p.account)
 	if made == 0 {
 		if err := p.layOut(ctx, bin, who, data); err != nil {
 			return err

@@ -13,19 +13,24 @@ import (
 )
 
 // runner is the identity under which PostgreSQL runs. It refuses to run as
-// root; so for root it runs in a user namespace in which root has another
-// number or, where those are not to be had, under another account.
+// root, and as somebody without an account; so for those it runs in a user
+// namespace in which the caller has another number or, where root cannot have
+// one, under another account.
 type runner struct {
 	root     bool // the caller is root
 	uid, gid int  // what the caller is called in the namespace, or the other account
-	mapped   bool // a user namespace: on disk the files are root's
+	mapped   bool // a user namespace: on disk the files are the caller's
 }
 
-func whoRuns(account bool) (runner, error) {
-	if os.Geteuid() != 0 {
-		return runner{}, nil
+func whoRuns(account bool) runner {
+	r := runner{root: os.Geteuid() == 0, uid: 65534, gid: 65534}
+	if !r.root {
+		_, err := user.LookupId(strconv.Itoa(os.Geteuid()))
+		if err == nil {
+			return r
+		}
+		account = false // nobody but root may become another
 	}
-	r := runner{root: true, uid: 65534, gid: 65534}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
 		if err != nil {
@@ -39,13 +44,13 @@ func whoRuns(account bool) (runner, error) {
 		}
 	}
 	if account {
-		return r, nil
+		return r
 	}
 	r.mapped = true
-	probe := exec.Command("/bin/sh", "-c", "test $(id -u) -ne 0")
+	probe := exec.Command("/bin/sh", "-c", "test $(id -u) -eq "+strconv.Itoa(r.uid))
 	r.command(probe)
 	r.mapped = probe.Run() == nil
-	return r, nil
+	return r
 }
 
 // command makes cmd run under the identity.
@@ -55,10 +60,9 @@ func (r runner) command(cmd *exec.Cmd) {
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/homebrew/bin", "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	switch {
-	case !r.root:
 	case r.mapped:
 		namespace(cmd.SysProcAttr, r.uid, r.gid)
-	default:
+	case r.root:
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(r.uid), Gid: uint32(r.gid)}
 	}
 }

@@ -7,12 +7,13 @@ import (
 	"syscall"
 )
 
-// namespace runs a process as uid in a user namespace of its own, where root
-// outside is the only one there is. It keeps root's files and loses its powers.
+// namespace runs a process as uid in a user namespace of its own, where there is
+// nobody but the caller under that number. It keeps the caller's files and
+// loses root's powers.
 func namespace(attr *syscall.SysProcAttr, uid, gid int) {
 	attr.Cloneflags = syscall.CLONE_NEWUSER
-	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: 0, Size: 1}}
-	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: 0, Size: 1}}
+	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Geteuid(), Size: 1}}
+	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getegid(), Size: 1}}
 }
 
 // residents are the processes whose working folder is dir, as every process of

@@ -18,8 +18,10 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -168,8 +170,16 @@ func somewhere(ctx context.Context) (string, *postgres.Server, error) {
 		at, err := container(ctx)
 		return at, nil, err
 	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("reportable-pgtest-%d", os.Getuid()))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		// Anybody may have made it, and would then know where our tests connect.
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || info.Sys().(*syscall.Stat_t).Uid != uint32(os.Getuid()) {
+			return "", nil, fmt.Errorf("%s is not ours; remove it", dir)
+		}
+	}
 	hold, err := postgres.Private{
-		Dir:       fmt.Sprintf("%s/reportable-pgtest-%d", os.TempDir(), os.Getuid()),
+		Dir:       dir,
 		Packages:  packages(),
 		Throwaway: true,
 		// The next package's tests may have to be compiled first.
