@@ -19,9 +19,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/reportable-incidents/reportable/schemas/events"
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/stream"
 )
 
 // Store is what the notifier needs of the ledger.
@@ -42,6 +44,8 @@ type Store interface {
 type Config struct {
 	Store  Store
 	Policy *Policy // Default: the one that ships.
+	// Quarantine keeps an event that cannot be handled.
+	Quarantine func(ctx context.Context, stage string, e events.Event, reason string, attempts int) error
 	// Observe is shown each milestone once, after it was committed.
 	Observe func(...casework.Milestone)
 	Metrics prometheus.Registerer
@@ -52,17 +56,18 @@ type Config struct {
 
 // Notifier is the stage. Any number may run on one ledger.
 type Notifier struct {
-	store   Store
-	policy  *Policy
-	observe func(...casework.Milestone)
-	metrics *metrics
-	log     *slog.Logger
-	now     func() time.Time
+	store      Store
+	policy     *Policy
+	quarantine func(context.Context, string, events.Event, string, int) error
+	observe    func(...casework.Milestone)
+	metrics    *metrics
+	log        *slog.Logger
+	now        func() time.Time
 }
 
 // New makes a notifier.
 func New(c Config) *Notifier {
-	n := &Notifier{store: c.Store, policy: c.Policy, observe: c.Observe, log: c.Log, now: c.Now}
+	n := &Notifier{store: c.Store, policy: c.Policy, quarantine: c.Quarantine, observe: c.Observe, log: c.Log, now: c.Now}
 	if n.policy == nil {
 		n.policy = Default()
 	}
@@ -218,38 +223,46 @@ func (n *Notifier) Measure(ctx context.Context) error {
 	return err
 }
 
-// Run escalates, sweeps and measures until the context ends. The events reach
-// Handle by way of the stream.
-func (n *Notifier) Run(ctx context.Context) error {
-	works := []struct {
-		name  string
+// Reader gives the stage its events. [stream.Conn] is one.
+type Reader interface {
+	Read(context.Context, stream.Reader) error
+}
+
+// stage is its name on the stream and in quarantine.
+const stage = "notifier"
+
+// Run reads the stream, escalates, sweeps and measures until the context ends.
+func (n *Notifier) Run(ctx context.Context, from Reader) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return from.Read(ctx, stream.Reader{Stream: stream.Matches, Name: stage, Handle: n.Handle, Quarantine: n.quarantine, Batch: batch})
+	})
+	for _, w := range []struct {
+		work  string
 		every time.Duration
 		do    func(context.Context) error
 	}{
 		{"escalate", time.Second, func(ctx context.Context) error { _, err := n.Escalate(ctx); return err }},
 		{"sweep", 10 * time.Second, func(ctx context.Context) error { _, err := n.Sweep(ctx); return err }},
 		{"measure", 10 * time.Second, n.Measure},
+	} {
+		group.Go(func() error { n.repeat(ctx, w.work, w.every, w.do); return nil })
 	}
-	ended := make(chan struct{})
-	for _, w := range works {
-		go func() {
-			defer func() { ended <- struct{}{} }()
-			for tick := time.NewTicker(w.every); ; {
-				if err := w.do(ctx); err != nil && ctx.Err() == nil {
-					n.metrics.failures.WithLabelValues(w.name).Inc()
-					n.log.Error("round of work failed; the next one tries again", "work", w.name, "error", err)
-				}
-				select {
-				case <-ctx.Done():
-					tick.Stop()
-					return
-				case <-tick.C:
-				}
-			}
-		}()
+	return group.Wait()
+}
+
+// repeat does a work now and then. One round that fails is followed by another.
+func (n *Notifier) repeat(ctx context.Context, work string, every time.Duration, do func(context.Context) error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			n.metrics.failures.WithLabelValues(work).Inc()
+			n.log.Warn("round of work failed; the next one tries again", "work", work, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
 	}
-	for range works {
-		<-ended
-	}
-	return nil
 }

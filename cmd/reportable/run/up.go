@@ -61,7 +61,7 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	defer done()
 
 	p := NewPlatform(db, conn, log, registry)
-	services := append(p.foundation(), p.operations(operations))
+	services := append(p.foundation(), p.operations(operations), p.notifier())
 
 	if o.For > 0 {
 		var cancel context.CancelFunc
