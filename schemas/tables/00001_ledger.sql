@@ -4,6 +4,15 @@
 -- +goose Up
 -- +goose StatementBegin
 
+-- Keys of this installation, made by whoever needs one first. They are not
+-- personal data; losing the ledger's would make resent incidents look like
+-- conflicts, so they are backed up with the tables that they belong to.
+create table secret (
+  name       text primary key,
+  value      bytea not null,
+  created_at timestamptz not null default now()
+);
+
 create table force_key (
   id           bigint generated always as identity primary key,
   force        text not null check (force ~ '^[0-9]{2}$'),

@@ -11,6 +11,12 @@ import (
 	"github.com/reportable-incidents/reportable/schemas/events"
 )
 
+const insertEvents = `
+		insert into event (subject, payload)
+		select subject, payload
+		  from unnest(@subjects::text[], @payloads::jsonb[]) with ordinality as e (subject, payload, n)
+		 order by n`
+
 // addEvents writes events in the transaction that causes them. Whoever listens
 // is told when it commits.
 func addEvents(ctx context.Context, tx executor, all ...events.Event) error {
@@ -21,12 +27,7 @@ func addEvents(ctx context.Context, tx executor, all ...events.Event) error {
 	for i, e := range all {
 		subjects[i], payloads[i] = e.Subject, string(e.Data)
 	}
-	_, err := tx.Exec(ctx, `
-		insert into event (subject, payload)
-		select subject, payload
-		  from unnest(@subjects::text[], @payloads::jsonb[]) with ordinality as e (subject, payload, n)
-		 order by n`,
-		pgx.NamedArgs{"subjects": subjects, "payloads": payloads})
+	_, err := tx.Exec(ctx, insertEvents, pgx.NamedArgs{"subjects": subjects, "payloads": payloads})
 	if err != nil {
 		return fmt.Errorf("write %d events: %w", len(all), err)
 	}

@@ -1,0 +1,289 @@
+// Package feed takes what a police force sends, checks it record by record, and
+// answers for each one: accepted, duplicate, or rejected with the reason and the
+// action required.
+//
+//	police forces → feed → ledger → incidents.received, incidents.withdrawn
+//
+// There are three ways in: HTTP ([Server]), a watched folder ([Folder]) and the
+// command line. Behind them is one path, [Intake.Take]: a [Reader] for the
+// format (canonical, csvfile) gives records, the rules (check) judge them, and
+// the ledger commits them in batches. Accepted means committed.
+package feed
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/feed/check"
+)
+
+// Reader gives the records of one submission. canonical and csvfile have one each.
+type Reader interface {
+	// Next gives the next record, or io.EOF after the last one.
+	Next() (casework.Record, error)
+	// Single says that the submission was one record by itself.
+	Single() bool
+	// Dropped counts unknown fields.
+	Dropped() map[string]int
+	// Ended says why reading stopped before the end, or nil.
+	Ended() *casework.Problem
+}
+
+// Ledger is what the feed needs of the store.
+type Ledger interface {
+	Accept(ctx context.Context, b casework.Batch, conflict casework.Problem) ([]casework.ReceiptLine, error)
+	Secret(ctx context.Context, name string) ([]byte, error)
+}
+
+// Commit is how many records are committed at once, at most. Records of unusual
+// size are committed sooner, so that memory stays bounded.
+const (
+	Commit      = 1000
+	commitBytes = 4 << 20
+)
+
+// Intake is the one path by which submissions come in. Give it a ledger, and
+// whatever else has a use; it is safe for concurrent use.
+type Intake struct {
+	Ledger Ledger
+	// Metrics may be nil.
+	Metrics *Metrics
+	// Log may be nil.
+	Log *slog.Logger
+
+	key digestKey
+}
+
+// Submission is what came, and how.
+type Submission struct {
+	Force   string
+	Channel casework.Channel
+	// ID is the receipt's; empty for a new one. A submission that broke off
+	// and is sent again under its idempotency key goes on with its receipt.
+	ID             string
+	IdempotencyKey string
+	// RequestDigest gives a hash of what was read so far. It is asked when all was.
+	RequestDigest func() []byte
+	// Each is called with the answers as they are committed, in order. May be nil.
+	Each func([]casework.ReceiptLine)
+	// Received is the time of receipt. Zero is now.
+	Received time.Time
+}
+
+// Take reads all records and commits them as it goes. The receipt says what has
+// been committed, also when there is an error: then the rest was not.
+func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Receipt, error) {
+	if s.Received.IsZero() {
+		s.Received = time.Now()
+	}
+	receipt := casework.Receipt{ID: s.ID, Force: s.Force, Channel: s.Channel, IdempotencyKey: s.IdempotencyKey, ReceivedAt: s.Received.UTC()}
+	if receipt.ID == "" {
+		receipt.ID = NewID(s.Received)
+	}
+	key, err := in.key.get(ctx, in.Ledger)
+	if err != nil {
+		return receipt, err
+	}
+	// One goroutine reads and prepares the next batch while this one commits the last.
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan prepared, 1)
+	go func() {
+		defer close(batches)
+		prepare(work, r, key, batches)
+	}()
+	conflict := check.Problem(check.Conflict, "")
+	first := true
+	for p := range batches {
+		if p.err != nil {
+			return receipt, p.err
+		}
+		if p.last {
+			receipt.Dropped, receipt.Problem = r.Dropped(), r.Ended()
+			if s.RequestDigest != nil {
+				receipt.RequestDigest = s.RequestDigest()
+			}
+		}
+		lines, err := in.Ledger.Accept(ctx, casework.Batch{Receipt: &receipt, First: first, Last: p.last, Entries: p.entries}, conflict)
+		if err != nil {
+			return receipt, err
+		}
+		first = false
+		in.count(&receipt, p.entries, lines, s.Received)
+		if s.Each != nil {
+			s.Each(lines)
+		}
+		if p.last {
+			receipt.CompletedAt = time.Now().UTC()
+		}
+	}
+	if err := ctx.Err(); err != nil && receipt.CompletedAt.IsZero() {
+		return receipt, err
+	}
+	if in.Log != nil {
+		in.Log.InfoContext(ctx, "took a submission", "force", receipt.Force, "channel", receipt.Channel, "receipt", receipt.ID,
+			"accepted", receipt.Accepted, "duplicate", receipt.Duplicate, "rejected", receipt.Rejected, "took", time.Since(s.Received))
+	}
+	return receipt, nil
+}
+
+// Try does everything but commit: each record is read and judged, and nothing
+// is asked of the ledger or told to it. Lines say accepted of what would be
+// taken, if it is not there already.
+func Try(r Reader, each func(casework.Record)) (accepted, rejected int, err error) {
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			return accepted, rejected, nil
+		}
+		if err != nil {
+			return accepted, rejected, err
+		}
+		if len(rec.Problems) > 0 {
+			rejected++
+		} else {
+			accepted++
+		}
+		each(rec)
+	}
+}
+
+// count adds a committed batch to the receipt and the metrics.
+func (in *Intake) count(r *casework.Receipt, entries []casework.Entry, lines []casework.ReceiptLine, received time.Time) {
+	for n, l := range lines {
+		switch l.Status {
+		case casework.LineAccepted:
+			r.Accepted++
+			if entries[n].Record.Incident.Redacted {
+				r.Redacted++
+			}
+		case casework.LineDuplicate:
+			r.Duplicate++
+		case casework.LineRejected:
+			r.Rejected++
+		}
+	}
+	in.Metrics.took(r.Force, entries, lines, received)
+}
+
+// prepared is a batch ready for the ledger, or why there is none.
+type prepared struct {
+	entries []casework.Entry
+	last    bool
+	err     error
+}
+
+// prepare reads records into batches. The last batch says so, and may be empty.
+func prepare(ctx context.Context, r Reader, key []byte, out chan<- prepared) {
+	give := func(p prepared) bool {
+		select {
+		case out <- p:
+			return p.err == nil && !p.last
+		case <-ctx.Done():
+			return false
+		}
+	}
+	mac := hmac.New(sha256.New, key)
+	line, size := 0, 0
+	var entries []casework.Entry
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			give(prepared{entries: entries, last: true})
+			return
+		}
+		if err != nil {
+			give(prepared{err: err})
+			return
+		}
+		// Only now is it known that the full batch is not the last one.
+		if len(entries) == Commit || size > commitBytes {
+			if !give(prepared{entries: entries}) {
+				return
+			}
+			entries, size = make([]casework.Entry, 0, Commit), 0
+		}
+		line++
+		entries = append(entries, entry(line, rec, mac))
+		size += len(entries[len(entries)-1].Body)
+	}
+}
+
+// entry makes a record ready for the ledger.
+func entry(line int, rec casework.Record, mac hash.Hash) casework.Entry {
+	e := casework.Entry{Line: line, Record: rec}
+	if len(rec.Problems) > 0 {
+		// What cannot be read might be anything, so nothing of it is kept but a
+		// key that looks like one.
+		i := rec.Incident
+		e.Record.Incident = casework.Incident{Force: i.Force, Kind: i.Kind}
+		if check.GoodReference(i.Reference) {
+			e.Record.Incident.Reference = i.Reference
+		}
+		if i.Revision > 0 && i.Revision <= check.MaxRevision {
+			e.Record.Incident.Revision = i.Revision
+		}
+		return e
+	}
+	body, err := json.Marshal(rec.Incident)
+	if err != nil {
+		panic("feed: incident cannot be encoded: " + err.Error()) // checked values always can
+	}
+	e.Body = body
+	mac.Reset()
+	mac.Write(body)
+	e.Digest = mac.Sum(nil)
+	return e
+}
+
+// NewID makes a receipt's id: a UUID of version 7, so that ids of one time
+// stand together in the index.
+func NewID(at time.Time) string {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic("feed: no randomness: " + err.Error()) // Read never fails on the systems we run on
+	}
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(b[:6], ms[2:])
+	b[6] = b[6]&0x0f | 0x70
+	b[8] = b[8]&0x3f | 0x80
+	s := hex.EncodeToString(b[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+// ErrNothing says that a submission held nothing that could be read.
+var ErrNothing = errors.New("the submission holds no record")
+
+// digestKey is the key of the ledger's digests, read once. It belongs to the
+// installation: a plain hash of an incident could be guessed from its facts,
+// and the digest stays when the incident is erased.
+type digestKey struct {
+	mu    sync.Mutex
+	value []byte
+}
+
+func (k *digestKey) get(ctx context.Context, l Ledger) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.value == nil {
+		value, err := l.Secret(ctx, "ledger digest")
+		if err != nil {
+			return nil, err
+		}
+		k.value = value
+	}
+	return k.value, nil
+}

@@ -1,0 +1,108 @@
+package feed
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Metrics are what the feed tells of itself. A nil one tells nothing.
+type Metrics struct {
+	incidents *prometheus.CounterVec
+	problems  *prometheus.CounterVec
+	heard     *prometheus.GaugeVec
+	lag       *prometheus.HistogramVec
+	refused   *prometheus.CounterVec
+	commit    prometheus.Histogram
+}
+
+// NewMetrics declares the feed's metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		incidents: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reportable_incidents_total",
+			Help: "Records received, by force, kind and what was answered: accepted, withdrawn, redacted, duplicate, rejected or conflict.",
+		}, []string{"force", "kind", "disposition"}),
+		problems: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reportable_feed_problems_total",
+			Help: "What was wrong with rejected records, by force and code.",
+		}, []string{"force", "code"}),
+		heard: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "reportable_feed_last_heard_timestamp_seconds",
+			Help: "When a force last had a record accepted or answered as a duplicate.",
+		}, []string{"force"}),
+		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "reportable_feed_lag_seconds",
+			Help:    "From the incident's report to police until its acceptance here.",
+			Buckets: []float64{1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 7 * 24 * 3600},
+		}, []string{"force"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reportable_feed_requests_refused_total",
+			Help: "Requests refused as a whole, by force (empty where unknown) and reason.",
+		}, []string{"force", "reason"}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "reportable_feed_submission_seconds",
+			Help:    "From the first byte of a submission to its receipt.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+		}),
+	}
+	r.MustRegister(m.incidents, m.problems, m.heard, m.lag, m.refused, m.commit)
+	return m
+}
+
+// took counts a batch that has been committed.
+func (m *Metrics) took(force string, entries []casework.Entry, lines []casework.ReceiptLine, received time.Time) {
+	if m == nil {
+		return
+	}
+	heard := false
+	for n, l := range lines {
+		i := &entries[n].Record.Incident
+		kind := string(i.Kind)
+		switch i.Kind {
+		case casework.KindArrest, casework.KindIncident:
+		default:
+			kind = "" // whatever was sent, a label has three values at most
+		}
+		disposition := string(l.Status)
+		switch l.Status {
+		case casework.LineAccepted:
+			heard = true
+			if i.Status == casework.Withdrawn {
+				disposition = "withdrawn"
+			} else if i.Redacted {
+				disposition = "redacted"
+			}
+			m.lag.WithLabelValues(force).Observe(max(0, received.Sub(i.ReportedAt).Seconds()))
+		case casework.LineDuplicate:
+			heard = true
+		case casework.LineRejected:
+			for _, p := range l.Problems {
+				m.problems.WithLabelValues(force, p.Code).Inc()
+				if p.Code == "conflict" {
+					disposition = "conflict"
+				}
+			}
+		}
+		m.incidents.WithLabelValues(force, kind, disposition).Inc()
+	}
+	if heard {
+		m.heard.WithLabelValues(force).SetToCurrentTime()
+	}
+}
+
+// refuse counts a request that was refused as a whole.
+func (m *Metrics) refuse(force, reason string) {
+	if m != nil {
+		m.refused.WithLabelValues(force, reason).Inc()
+	}
+}
+
+// done notes how long a submission took.
+func (m *Metrics) done(since time.Time) {
+	if m != nil {
+		m.commit.Observe(time.Since(since).Seconds())
+	}
+}
