@@ -50,7 +50,7 @@ func (e exportCommand) Run(ctx context.Context, c *run.Config, to terminal) (err
 	buffered := bufio.NewWriter(out)
 	var columns func([]string) error
 	var row func([]any) error
-	end := func() error { return nil }
+	var end func() error
 	if e.Format == "json" {
 		columns, row, end = asJSON(buffered)
 	} else {
