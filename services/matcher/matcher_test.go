@@ -131,6 +131,13 @@ func (w *world) receiveBody(in casework.Incident, body []byte) events.Event {
 	return events.New(w.now, events.IncidentReceived(is))
 }
 
+// receiveConflict keeps another body of the same revision aside.
+func (w *world) receiveConflict(reference string, revision int, surname string) {
+	w.Helper()
+	w.exec(`insert into conflict (incident, number, digest, body, receipt)
+		select id, $2, 'other', convert_to($3, 'UTF8'), $4 from incident where reference = $1`, reference, revision, surname, w.receipt)
+}
+
 func (w *world) handle(m *matcher.Matcher, all ...events.Event) {
 	w.Helper()
 	if err := m.Handle(context.Background(), all); err != nil {

@@ -1,0 +1,34 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// RunJobs works the job queue until the context ends: deliveries, digests,
+// erasure and whatever else may wait a moment. Any number of processes may;
+// one of them, chosen among themselves, plans the periodic jobs.
+func (db *DB) RunJobs(ctx context.Context, config *river.Config) error {
+	if config.RescueStuckJobsAfter == 0 {
+		// A process that died with a job in hand: River's own default is an hour.
+		config.RescueStuckJobsAfter = 5 * time.Minute
+	}
+	client, err := river.NewClient(riverpgxv5.New(db.pool), config)
+	if err != nil {
+		return fmt.Errorf("open the job queue: %w", err)
+	}
+	if err := client.Start(ctx); err != nil {
+		return fmt.Errorf("work the job queue: %w", problem(err))
+	}
+	<-ctx.Done()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := client.Stop(stopping); err != nil {
+		return fmt.Errorf("stop the job queue: %w", err)
+	}
+	return nil
+}
