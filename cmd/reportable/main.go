@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // working time is London's, whatever the machine has
 
@@ -24,6 +25,7 @@ import (
 // commands is the whole command line.
 type commands struct {
 	Up         upCommand         `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
+	Serve      serveCommand      `cmd:"" help:"Run some of the services, against NATS_URL and DATABASE_URL."`
 	Caseload   caseloadCommand   `cmd:"" help:"The register of people on probation, as the case record has it."`
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
@@ -52,6 +54,7 @@ func execute(args []string, to terminal) int {
 		kong.Writers(to.out, to.err),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(to),
+		kong.Vars{"services": strings.Join(run.Names, ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {

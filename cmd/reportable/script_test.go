@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/reportable-incidents/reportable/test/natstest"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
 
@@ -24,20 +27,38 @@ func TestTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { taken.Close() })
+	nats := natstest.URL(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DATABASE_URL", pgtest.Empty(t))
 			env.Setenv("TAKEN", taken.Addr().String())
+			env.Setenv("TEST_NATS", nats)
 			return nil
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"get": get},
 	})
+}
+
+var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+// get FILE PATH prints what is served under the path, at the first address in
+// the file.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get FILE PATH")
+	}
+	answer, err := http.Get(address.FindString(ts.ReadFile(args[0])) + args[1])
+	ts.Check(err)
+	defer answer.Body.Close()
+	_, err = io.Copy(ts.Stdout(), answer.Body)
+	ts.Check(err)
 }
 
 var example = regexp.MustCompile(`Example:\n  .*reportable `)
 
 func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
-	parser, err := kong.New(&commands{})
+	parser, err := kong.New(&commands{}, kong.Vars{"services": ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package stream_test
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,45 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/reportable-incidents/reportable/services/stream"
 )
-
-// listening starts a server on a port, empty each time.
-func listening(t *testing.T, addr string) (url string, stop func()) {
-	t.Helper()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if number == 0 {
-		number = server.RANDOM_PORT
-	}
-	s, err := server.NewServer(&server.Options{Host: host, Port: number, NoSigs: true, NoLog: true, JetStream: true, JetStreamMaxStore: stream.MaxStore, StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	if !s.ReadyForConnections(patience) {
-		t.Fatal("the server does not start")
-	}
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			s.Shutdown()
-			s.WaitForShutdown()
-		}
-	}
-	t.Cleanup(stop)
-	return s.ClientURL(), stop
-}
 
 func TestAnEmbeddedServerThatCannotStartSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()

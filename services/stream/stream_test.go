@@ -343,7 +343,7 @@ func TestTheRelayGoesOnWhenNATSComesBack(t *testing.T) {
 	if os.Getenv("TEST_NATS_URL") != "" {
 		t.Skip("the server of TEST_NATS_URL is not ours to stop")
 	}
-	url, stop := listening(t, "127.0.0.1:0")
+	url, stop := natstest.Listening(t, "127.0.0.1:0")
 	conn := natstest.Connect(t, stream.Config{URL: url})
 	d, o := newDesk(), &outbox{}
 	read(t, conn, d.reader(d.handle))
@@ -358,7 +358,7 @@ func TestTheRelayGoesOnWhenNATSComesBack(t *testing.T) {
 	}
 	o.add(found(2))
 	wake()
-	_, stop = listening(t, url[len("nats://"):]) // with nothing of what it held
+	_, stop = natstest.Listening(t, url[len("nats://"):]) // with nothing of what it held
 	defer stop()
 	d.expect(t, 2)
 	waitUntil(t, "the streams to be whole", func() bool { return conn.Ready() == nil })

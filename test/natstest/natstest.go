@@ -7,10 +7,14 @@ package natstest
 
 import (
 	"context"
+	"net"
 	"os"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	natscontainer "github.com/testcontainers/testcontainers-go/modules/nats"
@@ -50,6 +54,54 @@ func Config(t testing.TB) stream.Config {
 	}
 	t.Cleanup(server.Close)
 	return stream.Config{Server: server, Name: t.Name()}
+}
+
+// URL gives the address of a JetStream that holds nothing yet, for tests that
+// start a process.
+func URL(t testing.TB) string {
+	t.Helper()
+	if os.Getenv("TEST_NATS_URL") != "" || os.Getenv("TEST_NATS_CONTAINER") != "" {
+		return Config(t).URL
+	}
+	url, _ := Listening(t, "127.0.0.1:0")
+	return url
+}
+
+// Listening starts a server on an address, empty each time, for tests that stop
+// one and start it again.
+func Listening(t testing.TB, address string) (url string, stop func()) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if number == 0 {
+		number = server.RANDOM_PORT
+	}
+	s, err := server.NewServer(&server.Options{
+		Host: host, Port: number, NoSigs: true, NoLog: true,
+		JetStream: true, JetStreamMaxStore: stream.MaxStore, StoreDir: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the NATS server does not start")
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			s.Shutdown()
+			s.WaitForShutdown()
+		})
+	}
+	t.Cleanup(stop)
+	return s.ClientURL(), stop
 }
 
 // JetStream is the same server without our package before it, for a test that

@@ -7,7 +7,7 @@ import (
 )
 
 // notifier turns matches into actions and chases them.
-func (p *Platform) notifier() Service {
+func (p *Platform) notifier(to *Process, _ *Listeners) error {
 	n := notifier.New(notifier.Config{
 		Store:      p.DB,
 		Quarantine: p.DB.QuarantineEvent,
@@ -15,5 +15,6 @@ func (p *Platform) notifier() Service {
 		Metrics:    p.registry,
 		Log:        p.Log,
 	})
-	return Service{"notifier", func(ctx context.Context) error { return n.Run(ctx, p.Stream) }}
+	to.add("notifier", func(ctx context.Context) error { return n.Run(ctx, p.Stream) })
+	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -47,12 +47,12 @@ func (p *Platform) foundation() []Service {
 	}
 }
 
-// operations serves metrics and health.
-func (p *Platform) operations(l net.Listener) Service {
-	return server("operations", l, telemetry.Routes(p.registry,
+// operations are metrics and health.
+func (p *Platform) operations() http.Handler {
+	return telemetry.Routes(p.registry,
 		telemetry.Check{Name: "database", Probe: p.DB.Ping},
 		telemetry.Check{Name: "streams", Probe: func(context.Context) error { return p.Stream.Ready() }},
-	), p.Log)
+	)
 }
 
 // connect reaches the NATS of NATS_URL.

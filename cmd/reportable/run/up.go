@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"time"
 
@@ -35,11 +34,11 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 		return err
 	}
 	defer release()
-	operations, err := listen(o.OperationsAddress, "operations-address")
+	listeners, err := Listen(o.Addresses, Names)
 	if err != nil {
 		return err
 	}
-	defer operations.Close()
+	defer listeners.Close()
 
 	say := telling(o.Out, began)
 	say("preparing PostgreSQL")
@@ -60,16 +59,18 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	}
 	defer done()
 
-	p := NewPlatform(db, conn, log, registry)
-	services := append(p.foundation(), p.operations(operations), p.notifier())
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners)
+	if err != nil {
+		return err
+	}
 
 	if o.For > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
 		defer cancel()
 	}
-	o.announce(c, operations)
-	err = Supervise(ctx, log, services...)
+	o.announce(c, process)
+	err = process.Run(ctx)
 	if err == nil {
 		fmt.Fprintf(o.Out, "\nStopped. What it holds is in %s; the next up goes on from there.\n", c.Data)
 	}
@@ -102,12 +103,12 @@ func telling(to io.Writer, began time.Time) func(string) {
 	}
 }
 
-func (o UpOptions) announce(c *Config, operations net.Listener) {
+func (o UpOptions) announce(c *Config, p *Process) {
 	fmt.Fprintf(o.Out, `
 Reportable is up.
 
   Metrics, health  %s/metrics · %[1]s/health
 
 Everything is kept in %s. Ctrl-C stops it.
-`, urlOf(operations), c.Data)
+`, p.Operations, c.Data)
 }

@@ -1,0 +1,96 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+)
+
+// Names are the services, in the order in which an incident goes.
+var Names = []string{"notifier"}
+
+// Process is some of the services, or all, ready to run in this process.
+type Process struct {
+	// Desk, Feed and Operations are the URLs to reach them by; empty where the
+	// process does not listen.
+	Desk, Feed, Operations string
+
+	platform *Platform
+	services []Service
+}
+
+// Listeners are the places where a process listens.
+type Listeners struct{ desk, feed, operations net.Listener }
+
+// Listen takes the addresses that the named services need.
+func Listen(a Addresses, names []string) (*Listeners, error) {
+	l := &Listeners{}
+	for _, at := range []struct {
+		listener *net.Listener
+		address  string
+		flag     string
+		needed   bool
+	}{
+		{&l.desk, a.DeskAddress, "desk-address", slices.Contains(names, "desk")},
+		{&l.feed, a.FeedAddress, "feed-address", slices.Contains(names, "feed") || slices.Contains(names, "caseload")},
+		{&l.operations, a.OperationsAddress, "operations-address", true},
+	} {
+		if !at.needed {
+			continue
+		}
+		var err error
+		if *at.listener, err = listen(at.address, at.flag); err != nil {
+			l.Close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Close gives the addresses back.
+func (l *Listeners) Close() {
+	for _, one := range []net.Listener{l.desk, l.feed, l.operations} {
+		if one != nil {
+			one.Close()
+		}
+	}
+}
+
+// NewProcess wires the named services.
+func (p *Platform) NewProcess(names []string, l *Listeners) (*Process, error) {
+	process := &Process{platform: p, services: p.foundation()}
+	// Those who read come before those who are asked, so that they stop after.
+	for _, of := range []struct {
+		name string
+		make func(*Process, *Listeners) error
+	}{
+		{"notifier", p.notifier},
+	} {
+		if !slices.Contains(names, of.name) {
+			continue
+		}
+		if err := of.make(process, l); err != nil {
+			return nil, fmt.Errorf("%s: %w", of.name, err)
+		}
+	}
+	process.Operations = process.serve("operations", l.operations, p.operations())
+	return process, nil
+}
+
+// Run runs the services until the context ends.
+func (p *Process) Run(ctx context.Context) error {
+	return Supervise(ctx, p.platform.Log, p.services...)
+}
+
+// add puts a service to the others.
+func (p *Process) add(name string, run func(context.Context) error) {
+	p.services = append(p.services, Service{name, run})
+}
+
+// serve puts an HTTP server to the others and gives its URL.
+func (p *Process) serve(name string, l net.Listener, routes http.Handler) string {
+	p.services = append(p.services, server(name, l, routes, p.platform.Log))
+	return urlOf(l)
+}

@@ -1,0 +1,51 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/reportable-incidents/reportable/services/telemetry"
+)
+
+// Serve runs the named services against NATS_URL and DATABASE_URL until the
+// context ends.
+func Serve(ctx context.Context, c *Config, a Addresses, names []string, out io.Writer) error {
+	for _, name := range names {
+		if !slices.Contains(Names, name) {
+			return Usage("there is no service %q; there are %s", name, strings.Join(Names, ", "))
+		}
+	}
+	log := c.Logger(out, slog.LevelInfo, "json")
+	slog.SetDefault(log)
+	listeners, err := Listen(a, names)
+	if err != nil {
+		return err
+	}
+	defer listeners.Close()
+	registry := telemetry.Registry()
+	conn, err := connect(ctx, c, strings.Join(names, " "), log, registry)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	db, done, err := Database(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "services", names, "operations", process.Operations)
+	err = process.Run(ctx)
+	log.Info("stopped", "services", names)
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
