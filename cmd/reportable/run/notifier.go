@@ -7,7 +7,7 @@ import (
 )
 
 // notifier turns matches into actions and chases them.
-func (p *Platform) notifier(to *Process, _ *Listeners) error {
+func (p *Platform) notifier() Service {
 	n := notifier.New(notifier.Config{
 		Store:      p.DB,
 		Quarantine: p.DB.QuarantineEvent,
@@ -15,6 +15,5 @@ func (p *Platform) notifier(to *Process, _ *Listeners) error {
 		Metrics:    p.registry,
 		Log:        p.Log,
 	})
-	to.add("notifier", func(ctx context.Context) error { return n.Run(ctx, p.Stream) })
-	return nil
+	return Service{"notifier", func(ctx context.Context) error { return n.Run(ctx, p.Stream) }}
 }

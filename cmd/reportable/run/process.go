@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -61,19 +60,10 @@ func (l *Listeners) Close() {
 // NewProcess wires the named services.
 func (p *Platform) NewProcess(names []string, l *Listeners) (*Process, error) {
 	process := &Process{platform: p, services: p.foundation()}
-	// Those who read come before those who are asked, so that they stop after.
-	for _, of := range []struct {
-		name string
-		make func(*Process, *Listeners) error
-	}{
-		{"notifier", p.notifier},
-	} {
-		if !slices.Contains(names, of.name) {
-			continue
-		}
-		if err := of.make(process, l); err != nil {
-			return nil, fmt.Errorf("%s: %w", of.name, err)
-		}
+	has := func(name string) bool { return slices.Contains(names, name) }
+	// They stop in the reverse order: who takes work in comes last.
+	if has("notifier") {
+		process.add(p.notifier())
 	}
 	process.Operations = process.serve("operations", l.operations, p.operations())
 	return process, nil
@@ -85,12 +75,10 @@ func (p *Process) Run(ctx context.Context) error {
 }
 
 // add puts a service to the others.
-func (p *Process) add(name string, run func(context.Context) error) {
-	p.services = append(p.services, Service{name, run})
-}
+func (p *Process) add(s Service) { p.services = append(p.services, s) }
 
 // serve puts an HTTP server to the others and gives its URL.
 func (p *Process) serve(name string, l net.Listener, routes http.Handler) string {
-	p.services = append(p.services, server(name, l, routes, p.platform.Log))
+	p.add(server(name, l, routes, p.platform.Log))
 	return urlOf(l)
 }
