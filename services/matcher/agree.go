@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 )
 
 // Why a match stands where it stands. They are shown to people, and say
@@ -23,7 +24,7 @@ type sighting struct {
 	position int // from 1
 	role     casework.Role
 	digest   string
-	found    []Candidate
+	found    []linkage.Candidate
 }
 
 // agree says which matches have to change so that they agree with the newest
@@ -126,7 +127,7 @@ func standFor(person casework.PersonID, rows []casework.Match) (row casework.Mat
 }
 
 // found is the match as it is to be when the register gives it.
-func found(row casework.Match, c Candidate, v sighting, head int) casework.Match {
+func found(row casework.Match, c linkage.Candidate, v sighting, head int) casework.Match {
 	to := row
 	to.Revision, to.Position, to.Role = head, v.position, v.role
 	to.State, to.StateReason = judgedState(row, v.digest)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 )
 
 // somebody is one person of an earlier revision, under their lasting number.
@@ -22,7 +23,7 @@ type somebody struct {
 // The numbers matter because judgements hang on them. A wrong one costs an
 // administrator a second look and never a wrong effect: what carries over is
 // tied to the identity facts as well.
-func align(persons []casework.Involvement, earlier []somebody, found [][]Candidate, matches []casework.Match) []int {
+func align(persons []casework.Involvement, earlier []somebody, found [][]linkage.Candidate, matches []casework.Match) []int {
 	numbers := make([]int, len(persons))
 	free := slices.Clone(earlier)
 	take := func(i int, same func(somebody) bool) {
@@ -49,7 +50,7 @@ func align(persons []casework.Involvement, earlier []somebody, found [][]Candida
 	for i := range persons {
 		take(i, func(s somebody) bool { return s.digest == digests[i] })
 	}
-	matched := func(number int, c Candidate) bool {
+	matched := func(number int, c linkage.Candidate) bool {
 		return slices.ContainsFunc(matches, func(m casework.Match) bool {
 			return m.Involvement == number && m.Current == c.Person
 		})

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 )
 
 // reading is an incident on its way through decide.
@@ -19,7 +20,7 @@ type reading struct {
 	head casework.Incident
 	// search says that the persons of the head are to be looked for.
 	search bool
-	found  [][]Candidate
+	found  [][]linkage.Candidate
 	// problem is why the incident cannot be settled.
 	problem string
 }
@@ -62,7 +63,7 @@ func (m *Matcher) open(s casework.Standing) reading {
 		return r
 	}
 	r.head, r.search = head, true
-	r.found = make([][]Candidate, len(head.Persons))
+	r.found = make([][]linkage.Candidate, len(head.Persons))
 	return r
 }
 
@@ -112,7 +113,7 @@ func wanted(p casework.Involvement) bool {
 
 // find looks one person up. A panic there is the problem of this incident
 // alone: the others of the batch must not wait for it.
-func (m *Matcher) find(r *reading, person int) (found []Candidate, err error) {
+func (m *Matcher) find(r *reading, person int) (found []linkage.Candidate, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The panic's own text may quote a name.
@@ -121,7 +122,9 @@ func (m *Matcher) find(r *reading, person int) (found []Candidate, err error) {
 		}
 	}()
 	found = m.Register.Find(r.head.Persons[person].Identity(), m.Threshold)
-	return slices.DeleteFunc(found, func(c Candidate) bool { return !m.concerned(c.Person, r) }), nil
+	return slices.DeleteFunc(found, func(c linkage.Candidate) bool {
+		return c.Evidence.Band == casework.None || !m.concerned(c.Person, r)
+	}), nil
 }
 
 // concerned reports whether an incident may concern a person on the register:

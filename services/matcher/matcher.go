@@ -20,6 +20,7 @@ import (
 
 	"github.com/reportable-incidents/reportable/schemas/events"
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 )
 
 // Ledger is what the matcher needs of the store.
@@ -52,18 +53,13 @@ type Register interface {
 	PutAll(iter.Seq2[casework.PersonID, casework.Identity])
 	Remove(casework.PersonID)
 	SetVersion(int64)
-	Find(casework.Identity, float64) []Candidate
+	Find(casework.Identity, float64) []linkage.Candidate
 }
 
-// Candidate is a person on probation who may be the person in the incident.
-type Candidate struct {
-	Person   casework.PersonID
-	Evidence casework.Evidence
-}
-
-// Config is what a matcher is made of. Ledger and Register are needed.
+// Config is what a matcher is made of. Ledger is needed.
 type Config struct {
-	Ledger   Ledger
+	Ledger Ledger
+	// Register is empty at the start. Default: one that weighs by linkage.Default.
 	Register Register
 	// Threshold is the probability from which a match is kept. Default 0.10.
 	Threshold float64
@@ -98,6 +94,9 @@ const stage = "matcher"
 
 // New makes a matcher. It loads the register when it is first needed.
 func New(c Config) *Matcher {
+	if c.Register == nil {
+		c.Register = linkage.New(linkage.Default())
+	}
 	if c.Threshold == 0 {
 		c.Threshold = 0.10
 	}

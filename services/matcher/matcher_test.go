@@ -12,6 +12,7 @@ import (
 	"github.com/reportable-incidents/reportable/schemas/events"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
@@ -238,7 +239,7 @@ func (r *plainRegister) Remove(id casework.PersonID) {
 
 func (r *plainRegister) SetVersion(v int64) { r.version = v }
 
-func (r *plainRegister) Find(q casework.Identity, _ float64) (found []matcher.Candidate) {
+func (r *plainRegister) Find(q casework.Identity, _ float64) (found []linkage.Candidate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if during := r.during; during != nil {
@@ -256,7 +257,7 @@ func (r *plainRegister) Find(q casework.Identity, _ float64) (found []matcher.Ca
 		if p.DateOfBirth == q.DateOfBirth {
 			e.Bits, e.Probability, e.Band = 10, .999, casework.Certain
 		}
-		found = append(found, matcher.Candidate{Person: id, Evidence: e})
+		found = append(found, linkage.Candidate{Person: id, Evidence: e})
 	}
 	return found
 }
