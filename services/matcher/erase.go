@@ -36,12 +36,15 @@ type Erasure struct{}
 // Kind is the job's name in the queue.
 func (Erasure) Kind() string { return "erasure" }
 
+// ErasureQueue is where the job waits, for a process that erases.
+const ErasureQueue = "erasure"
+
 // EveryErasure is the schedule: often enough that a hold window ends in the
 // hour that it should.
 func EveryErasure() *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(time.Hour),
 		func() (river.JobArgs, *river.InsertOpts) {
-			return Erasure{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: 30 * time.Minute}}
+			return Erasure{}, &river.InsertOpts{Queue: ErasureQueue, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: 30 * time.Minute}}
 		},
 		&river.PeriodicJobOpts{RunOnStart: true})
 }

@@ -3,15 +3,30 @@ package run
 import (
 	"context"
 
+	"github.com/riverqueue/river"
+
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher"
 )
 
-// matcher finds the people on probation that incidents concern.
-func (p *Platform) matcher() Service {
+// matcher finds the people on probation that incidents concern, and erases
+// what concerns nobody.
+func (p *Platform) matcher() []Service {
 	m := matcher.New(matcher.Config{
 		Ledger:  p.DB,
 		Metrics: matcher.NewMetrics(p.registry, p.responses),
 		Log:     p.Log,
 	})
-	return Service{"matcher", func(ctx context.Context) error { return m.Run(ctx, p.Stream) }}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, matcher.NewEraser(p.DB, casework.Retention{}, nil, p.Log, p.registry))
+	jobs := &river.Config{
+		Logger:       p.Log,
+		Queues:       map[string]river.QueueConfig{matcher.ErasureQueue: {MaxWorkers: 1}},
+		Workers:      workers,
+		PeriodicJobs: []*river.PeriodicJob{matcher.EveryErasure()},
+	}
+	return []Service{
+		{"erasure", func(ctx context.Context) error { return p.DB.RunJobs(ctx, jobs) }},
+		{"matcher", func(ctx context.Context) error { return m.Run(ctx, p.Stream) }},
+	}
 }

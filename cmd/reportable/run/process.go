@@ -8,7 +8,7 @@ import (
 )
 
 // Names are the services, in the order in which an incident goes.
-var Names = []string{"notifier"}
+var Names = []string{"matcher", "notifier"}
 
 // Process is some of the services, or all, ready to run in this process.
 type Process struct {
@@ -65,6 +65,9 @@ func (p *Platform) NewProcess(names []string, l *Listeners) (*Process, error) {
 	if has("notifier") {
 		process.add(p.notifier())
 	}
+	if has("matcher") {
+		process.add(p.matcher()...)
+	}
 	process.Operations = process.serve("operations", l.operations, p.operations())
 	return process, nil
 }
@@ -75,7 +78,7 @@ func (p *Process) Run(ctx context.Context) error {
 }
 
 // add puts a service to the others.
-func (p *Process) add(s Service) { p.services = append(p.services, s) }
+func (p *Process) add(s ...Service) { p.services = append(p.services, s...) }
 
 // serve puts an HTTP server to the others and gives its URL.
 func (p *Process) serve(name string, l net.Listener, routes http.Handler) string {
