@@ -30,6 +30,7 @@ type commands struct {
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
 	Quarantine quarantineCommand `cmd:"" help:"What the stages set aside: list, retry, discard."`
+	Simulate   simulateCommand   `cmd:"" help:"Make up a caseload and incidents, with the truth beside them."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database's tables up to date."`
 	Audit      auditCommand      `cmd:"" help:"The trail of who did what."`
 	Doctor     doctorCommand     `cmd:"" help:"How everything is, in words, and what to do about what is wrong."`
