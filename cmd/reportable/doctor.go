@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
@@ -30,6 +33,9 @@ type finding struct {
 }
 
 func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) error {
+	if _, err := os.Stat(c.Data); c.DatabaseURL == "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is nothing to look at: the data folder %s is not there. Start with reportable up, name another folder with --data, or set DATABASE_URL", c.Data)
+	}
 	db, done, err := run.Migrated(ctx, c)
 	if err != nil {
 		return err
@@ -44,6 +50,10 @@ func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) erro
 		return err
 	}
 	findings := diagnose(symptoms, counts, time.Now())
+	findings = append(findings, holidays(casework.EnglandAndWales(), time.Now()))
+	if c.NATSURL != "" {
+		findings = append(findings, streams(ctx, c))
+	}
 	ill := 0
 	for _, f := range findings {
 		if !f.Well {
@@ -80,6 +90,10 @@ func diagnose(s postgres.Symptoms, r casework.Reconciliation, now time.Time) []f
 		}
 		all = append(all, f)
 	}
+	add(s.Durable, "turn on fsync, full_page_writes and synchronous_commit: what a force was told is accepted must stay",
+		"%s", map[bool]string{true: "what is committed survives a power cut", false: "what is committed may be lost with the power"}[s.Durable])
+	add(s.Clock.Abs() < 2*time.Second, "see that both machines keep time: deadlines are read on both clocks",
+		"the database's clock is %s from ours", s.Clock.Abs().Round(100*time.Millisecond))
 	waits := func(n int, age, limit time.Duration, what, do string) {
 		if n == 0 {
 			add(true, "", "%s: none", what)
@@ -112,6 +126,24 @@ func diagnose(s postgres.Symptoms, r casework.Reconciliation, now time.Time) []f
 		"the longest transaction runs for %s", roughly(s.OldestSnapshot))
 	add(r.Unaccounted == 0, "reportable reconcile", "unaccounted for: %d of %d revisions", r.Unaccounted, r.Accepted)
 	return all
+}
+
+// holidays looks ahead: deadlines beyond the known bank holidays would be wrong.
+func holidays(calendar *casework.Calendar, now time.Time) finding {
+	_, until := calendar.Covers()
+	f := finding{What: "bank holidays are known until " + until.String(), Well: true}
+	if until.Before(casework.DateOf(now.AddDate(1, 0, 0))) {
+		f.Well, f.Do = false, "less than a year is left: take a newer release, or a newer file of holidays"
+	}
+	return f
+}
+
+// streams looks at the NATS of NATS_URL.
+func streams(ctx context.Context, c *run.Config) finding {
+	if err := run.StreamsReady(ctx, c); err != nil {
+		return finding{What: err.Error(), Do: "start NATS with JetStream, or correct NATS_URL"}
+	}
+	return finding{What: "NATS answers, and the streams are there", Well: true}
 }
 
 // roughly rounds to what somebody would say.

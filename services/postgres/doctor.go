@@ -12,7 +12,11 @@ import (
 // Symptoms are what doctor looks at, beside the reconciliation. The ages are
 // zero where nothing waits.
 type Symptoms struct {
-	Database   string // version
+	Database string // version
+	// Durable says that a commit which was answered survives a power cut.
+	Durable bool
+	// Clock is how far the server's clock is ahead of ours.
+	Clock      time.Duration
 	Register   int64
 	Supervised int
 	// Imported is when the last extract came; zero before the first.
@@ -43,9 +47,15 @@ func (db *DB) Examine(ctx context.Context) (Symptoms, error) {
 	var s Symptoms
 	var imported *time.Time
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	asked := time.Now()
 	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+		var theirs time.Time
 		err := tx.QueryRow(ctx, `
-			select current_setting('server_version'),
+			select clock_timestamp(),
+			       current_setting('fsync')::boolean
+			         and current_setting('full_page_writes')::boolean
+			         and current_setting('synchronous_commit') <> 'off',
+			       current_setting('server_version'),
 			       r.version,
 			       r.imported_at,
 			       (select count(*) from person where supervised),
@@ -58,10 +68,12 @@ func (db *DB) Examine(ctx context.Context) (Symptoms, error) {
 			          from pg_stat_activity
 			         where datname = current_database()
 			           and pid <> pg_backend_pid())
-			  from register r`).Scan(&s.Database, &s.Register, &imported, &s.Supervised, &s.Behind, seconds{&s.OldestSnapshot})
+			  from register r`).Scan(&theirs, &s.Durable, &s.Database, &s.Register, &imported, &s.Supervised, &s.Behind, seconds{&s.OldestSnapshot})
 		if err != nil {
 			return err
 		}
+		// Its clock was read some time between our asking and its answer.
+		s.Clock = theirs.Sub(asked.Add(time.Since(asked) / 2))
 		for _, waiting := range []struct {
 			rows  string
 			count *int

@@ -69,3 +69,13 @@ func connect(ctx context.Context, c *Config, name string, log *slog.Logger, regi
 		Metrics:     stream.NewMetrics(registry),
 	})
 }
+
+// StreamsReady says why the streams of NATS_URL cannot be used, or nothing.
+func StreamsReady(ctx context.Context, c *Config) error {
+	conn, err := connect(ctx, c, "doctor", slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Ready()
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+func TestTheDoctorSaysWhatToDoAboutWhatIsWrong(t *testing.T) {
+	now := time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
+	sound := postgres.Symptoms{Database: "17", Durable: true, Register: 1, Supervised: 9, Imported: now.Add(-time.Hour)}
+	for name, test := range map[string]struct {
+		ail  func(*postgres.Symptoms, *casework.Reconciliation)
+		want string
+	}{
+		"power":    {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Durable = false }, "may be lost with the power"},
+		"clock":    {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Clock = -time.Minute }, "clock is 1m0s from ours"},
+		"register": {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Imported = now.AddDate(0, 0, -9) }, "imported 9 days ago"},
+		"relay":    {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Unpublished, s.UnpublishedFor = 3, time.Hour }, "wait to be published: 3"},
+		"quarantine": {func(s *postgres.Symptoms, _ *casework.Reconciliation) {
+			s.Quarantined, s.QuarantinedFor = 1, time.Second
+		}, "in quarantine: 1"},
+		"ledger": {func(_ *postgres.Symptoms, r *casework.Reconciliation) { r.Unaccounted = 1 }, "unaccounted for: 1"},
+	} {
+		var r casework.Reconciliation
+		s := sound
+		test.ail(&s, &r)
+		var wrong []string
+		for _, f := range diagnose(s, r, now) {
+			if !f.Well {
+				wrong = append(wrong, f.What)
+				if f.Do == "" {
+					t.Errorf("%s: %q does not say what to do", name, f.What)
+				}
+			}
+		}
+		if len(wrong) != 1 || !strings.Contains(wrong[0], test.want) {
+			t.Errorf("%s: got %q, want %q alone", name, wrong, test.want)
+		}
+	}
+	for _, f := range diagnose(sound, casework.Reconciliation{}, now) {
+		if !f.Well {
+			t.Errorf("a sound database: got %q", f.What)
+		}
+	}
+}
+
+func TestTheDoctorWarnsAYearBeforeTheBankHolidaysEnd(t *testing.T) {
+	calendar := casework.EnglandAndWales()
+	_, until := calendar.Covers()
+	if !holidays(calendar, until.Time().AddDate(-1, -1, 0)).Well {
+		t.Error("thirteen months before, it warns already")
+	}
+	if f := holidays(calendar, until.Time().AddDate(0, -11, 0)); f.Well || f.Do == "" {
+		t.Errorf("eleven months before: got %v", f)
+	}
+}
