@@ -26,6 +26,7 @@ import (
 type commands struct {
 	Up         upCommand         `cmd:"" help:"Run everything in this one process, on its own NATS and PostgreSQL."`
 	Serve      serveCommand      `cmd:"" help:"Run some of the services, against NATS_URL and DATABASE_URL."`
+	Feed       feedCommand       `cmd:"" help:"What police forces send: import, check, keys, mappings."`
 	Caseload   caseloadCommand   `cmd:"" help:"The register of people on probation, as the case record has it."`
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`

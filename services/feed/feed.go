@@ -139,25 +139,47 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 	return receipt, nil
 }
 
-// Try does everything but commit: each record is read and judged, and nothing
-// is asked of the ledger or told to it. Lines say accepted of what would be
-// taken, if it is not there already.
-func Try(r Reader, each func(casework.Record)) (accepted, rejected int, err error) {
+// Check does everything that Take does but commit: each record is read and
+// judged, and nothing is asked of the ledger or told to it. In its answer
+// accepted means what would be, if it is not there already. Each may be nil.
+func Check(r Reader, force string, received time.Time, each func(casework.ReceiptLine)) (Answer, error) {
+	var lines gather
+	var q Quality
+	receipt := casework.Receipt{Force: force, ReceivedAt: received.UTC()}
+	line := 0
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
-			return accepted, rejected, nil
+			break
 		}
 		if err != nil {
-			return accepted, rejected, err
+			return Answer{}, err
 		}
+		line++
+		q.Add(rec, received)
+		e := entry(line, rec, nil)
+		l := casework.ReceiptLine{Line: line, Record: rec.Number, Reference: e.Record.Incident.Reference, Revision: e.Record.Incident.Revision,
+			Status: casework.LineAccepted, Problems: rec.Problems}
 		if len(rec.Problems) > 0 {
-			rejected++
+			l.Status = casework.LineRejected
+			receipt.Rejected++
 		} else {
-			accepted++
+			receipt.Accepted++
+			if rec.Incident.Redacted {
+				receipt.Redacted++
+			}
 		}
-		each(rec)
+		lines.add([]casework.ReceiptLine{l})
+		if each != nil {
+			each(l)
+		}
 	}
+	q.Finish(r.Dropped())
+	receipt.Dropped, receipt.Problem, receipt.CompletedAt = r.Dropped(), r.Ended(), time.Now().UTC()
+	a := answer(receipt)
+	a.Quality = &q
+	lines.into(&a)
+	return a, nil
 }
 
 // count adds a committed batch to the receipt and the metrics.
@@ -221,7 +243,8 @@ func prepare(ctx context.Context, r Reader, key []byte, out chan<- prepared) {
 	}
 }
 
-// entry makes a record ready for the ledger.
+// entry makes a record ready for the ledger. Without a mac, as in a check, it
+// is made as ready as it can be.
 func entry(line int, rec casework.Record, mac hash.Hash) casework.Entry {
 	e := casework.Entry{Line: line, Record: rec}
 	if len(rec.Problems) > 0 {
@@ -235,6 +258,9 @@ func entry(line int, rec casework.Record, mac hash.Hash) casework.Entry {
 		if i.Revision > 0 && i.Revision <= check.MaxRevision {
 			e.Record.Incident.Revision = i.Revision
 		}
+		return e
+	}
+	if mac == nil {
 		return e
 	}
 	body, err := json.Marshal(rec.Incident)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -278,4 +279,48 @@ func sorted[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Explain says in words how each field is read.
+func (m *Mapping) Explain() []string {
+	force := "any force"
+	if m.Force != "" {
+		force = "force " + m.Force
+	}
+	lines := []string{
+		fmt.Sprintf("%s, for %s: %s, parted by %q.", m.Name, force, m.Encoding, string(m.comma)),
+		fmt.Sprintf("Times are %s in %s. Of an hour that happens twice: %s. An hour that the clocks skip: %s.", m.Times.Layout, m.Times.Zone, m.Times.Ambiguous, m.Times.Nonexistent),
+		fmt.Sprintf("Dates of birth are %s.", m.Dates.Layout),
+	}
+	for _, name := range append(slices.Clone(incidentFields), personFields...) {
+		s, ok := m.Fields[name]
+		if !ok {
+			if name == "kind" {
+				lines = append(lines, fmt.Sprintf("  %-20s worked out: arrest where anyone was arrested, else incident", name))
+			}
+			continue
+		}
+		how := "always " + strconv.Quote(s.Value)
+		if columns := s.columns(); len(columns) > 0 {
+			how = "from " + strings.Join(columns, " + ")
+			if s.Value != "" {
+				how += ", or " + strconv.Quote(s.Value)
+			}
+		}
+		if s.Split != "" {
+			how += fmt.Sprintf(", parted by %q", s.Split)
+		}
+		if len(s.Codes) > 0 {
+			var codes []string
+			for _, from := range sorted(s.Codes) {
+				codes = append(codes, from+" = "+s.Codes[from])
+			}
+			how += ", where " + strings.Join(codes, ", ")
+		}
+		if s.Optional {
+			how += ", if the file has it"
+		}
+		lines = append(lines, fmt.Sprintf("  %-20s %s", name, how))
+	}
+	return lines
 }
