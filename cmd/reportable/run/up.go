@@ -19,8 +19,11 @@ type UpOptions struct {
 	Addresses
 	// For is after how long it stops by itself. Zero is never.
 	For time.Duration
-	Out io.Writer
-	Err io.Writer
+	// Demo adds a synthetic caseload, personas to sign in as and a live feed.
+	Demo bool
+	// Progress shows how far something is that takes a while.
+	Progress func(what string, total int64) (set func(int64), done func())
+	Out, Err io.Writer
 }
 
 // Up runs everything in this process, on its own NATS and PostgreSQL unless
@@ -51,6 +54,12 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	if err := db.Migrate(ctx); err != nil {
 		return err
 	}
+	var d *demo
+	if o.Demo {
+		if d, err = prepareDemo(ctx, c, db, o, say); err != nil {
+			return err
+		}
+	}
 	say("preparing NATS")
 	registry := telemetry.Registry()
 	conn, done, err := upStream(ctx, c, log, registry)
@@ -69,7 +78,7 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 		ctx, cancel = context.WithTimeout(ctx, o.For)
 		defer cancel()
 	}
-	o.announce(c, process)
+	o.announce(c, process, d)
 	err = process.Run(ctx)
 	if err == nil {
 		fmt.Fprintf(o.Out, "\nStopped. What it holds is in %s; the next up goes on from there.\n", c.Data)
@@ -103,7 +112,7 @@ func telling(to io.Writer, began time.Time) func(string) {
 	}
 }
 
-func (o UpOptions) announce(c *Config, p *Process) {
+func (o UpOptions) announce(c *Config, p *Process, d *demo) {
 	fmt.Fprintf(o.Out, `
 Reportable is up.
 

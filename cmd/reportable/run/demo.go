@@ -1,0 +1,90 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/services/simulator"
+)
+
+// demo is the made-up Wales of one data folder. The file demo.json keeps which
+// one it is, so that the next start goes on with the same people.
+type demo struct {
+	world    simulator.World
+	personas []casework.Account
+}
+
+// demoPeople is about the caseload of Wales.
+const demoPeople = 16_000
+
+// prepareDemo puts a synthetic caseload into an empty register, and personas
+// to sign in as.
+func prepareDemo(ctx context.Context, c *Config, db *postgres.DB, o UpOptions, say func(string)) (*demo, error) {
+	d := &demo{}
+	mark := filepath.Join(c.Data, "demo.json")
+	kept, err := os.ReadFile(mark)
+	switch {
+	case err == nil:
+		err = json.Unmarshal(kept, &d.world)
+	case errors.Is(err, fs.ErrNotExist):
+		err = d.begin(ctx, db, mark)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare the demo: %w", err)
+	}
+	register, err := db.Register(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if register.ExtractDate.IsZero() { // it was stopped before the caseload was there
+		say("making up a caseload")
+		if err := d.supervise(ctx, db, o); err != nil {
+			return nil, fmt.Errorf("prepare the demo: %w", err)
+		}
+	}
+	d.personas, err = access.SeedPersonas(ctx, db)
+	return d, err
+}
+
+// begin chooses the world of an empty register.
+func (d *demo) begin(ctx context.Context, db *postgres.DB, mark string) error {
+	register, err := db.Register(ctx)
+	if err != nil {
+		return err
+	}
+	if !register.ExtractDate.IsZero() {
+		return errors.New("the register holds a caseload that the demo did not make, and invented people are not mixed with it; choose another folder with --data, and no DATABASE_URL")
+	}
+	d.world = simulator.World{Seed: 1, People: demoPeople, Date: casework.DateOf(time.Now())}
+	kept, err := json.Marshal(d.world)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(mark, kept, 0o600)
+}
+
+// supervise imports the world's people by the way that a real extract takes.
+func (d *demo) supervise(ctx context.Context, db *postgres.DB, o UpOptions) error {
+	from, to := io.Pipe()
+	go func() { to.CloseWithError(d.world.WriteExtract(to, nil)) }()
+	defer from.Close() // so that the writer ends, whatever becomes of the import
+	progress, finish := o.Progress("importing people", int64(d.world.People))
+	defer finish()
+	importer := caseload.Importer{Store: db, Progress: func(rows int) { progress(int64(rows)) }}
+	report, err := importer.Import(ctx, casework.Extract{Kind: casework.FullExtract, Date: d.world.Date}, caseload.Format{Name: "csv"}, from)
+	if err == nil && report.Rejected > 0 {
+		err = fmt.Errorf("%d of the invented people were rejected", report.Rejected)
+	}
+	return err
+}
