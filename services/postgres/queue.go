@@ -340,3 +340,18 @@ func (db *DB) NextInQueue(ctx context.Context, viewer casework.AccountID, f Queu
 	}
 	return 0, nil
 }
+
+// PDUNames are the names of the PDUs by code.
+func (db *DB) PDUNames(ctx context.Context) (map[string]string, error) {
+	names := map[string]string{}
+	var code, name string
+	rows, _ := db.pool.Query(ctx, `select code, name from pdu`)
+	_, err := pgx.ForEachRow(rows, []any{&code, &name}, func() error {
+		names[code] = name
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the PDUs: %w", problem(err))
+	}
+	return names, nil
+}

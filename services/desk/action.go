@@ -1,0 +1,90 @@
+package desk
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+type actionPage struct {
+	postgres.ActionView
+	Why          []reason
+	Incident     incidentView
+	Person       personView
+	Timeline     timelineView
+	IncidentOnly bool // victim staff and duty officers see the incident, not the case
+	MayDecide    bool
+}
+
+// reason is one value that made a rule of the policy true.
+type reason struct{ Name, Value string }
+
+// action shows what is to be done about whom, and why. Opening it does not
+// acknowledge it: a button does.
+func action(v *visit) error {
+	a, err := v.readAction()
+	if err != nil {
+		return err
+	}
+	p := actionPage{
+		ActionView: a,
+		Why:        reasonsOf(a.Why),
+		Incident:   viewIncident(a.MatchView, v.opened(a.Match)),
+		Person:     viewPerson(a.MatchView.Person, a.MatchView.Places),
+		MayDecide:  a.Owns && a.State.Open() && a.OwnerRole != casework.Administrator,
+	}
+	p.IncidentOnly = !v.me.Has(casework.Practitioner, casework.Manager, casework.HeadOfPDU, casework.Administrator)
+	if !p.IncidentOnly {
+		entries, err := v.DB.Timeline(v.Context(), v.me.ID, a.Person, 50)
+		if err != nil {
+			return err
+		}
+		p.Timeline = viewTimeline(entries, v.now)
+	}
+	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
+	return v.page(http.StatusOK, "action", p)
+}
+
+func (v *visit) readAction() (postgres.ActionView, error) {
+	id, err := v.id()
+	if err != nil {
+		return postgres.ActionView{}, err
+	}
+	return v.DB.Action(v.Context(), v.me.ID, casework.ActionID(id))
+}
+
+// reasonsOf puts the rule's values in an order that does not change.
+func reasonsOf(why map[string]any) []reason {
+	var all []reason
+	for name, value := range why {
+		text := fmt.Sprint(value)
+		if list, ok := value.([]any); ok {
+			parts := make([]string, len(list))
+			for i, p := range list {
+				parts[i] = fmt.Sprint(p)
+			}
+			text = strings.Join(parts, ", ")
+		}
+		all = append(all, reason{name, text})
+	}
+	slices.SortFunc(all, func(a, b reason) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// acknowledge records that the owner has seen an action.
+func acknowledge(v *visit) error {
+	id, err := v.id()
+	if err != nil {
+		return err
+	}
+	reached, err := v.DB.Acknowledge(v.Context(), v.me, casework.ActionID(id), v.correlation())
+	if err != nil {
+		return err
+	}
+	v.Observe(reached...)
+	return v.to(fmt.Sprintf("/actions/%d", id), "action.done.acknowledged")
+}

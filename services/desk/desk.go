@@ -1,0 +1,113 @@
+// Package desk is where people work: administrators judge matches and transfer
+// them, practitioners acknowledge and decide, managers oversee.
+//
+// matches, actions → desk → judgements, decisions → matches.confirmed, decisions.recorded …
+//
+// Pages are rendered here, on the server, and work without JavaScript. One page
+// is one .go, one .gohtml and one test of the same name. Every route stands in
+// one table (routes.go) with the rule of services/access that it asks; what its
+// viewer may see is decided by the queries of services/postgres, so that what
+// is hidden answers 404 and is absent from lists and counts.
+//
+//   - visit.go: one request, its viewer, and how its page is rendered
+//   - session.go: who is signed in; headers that browsers obey
+//   - words.go: both languages, times and deadlines in words
+package desk
+
+import (
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+// Config is what a desk needs. Only DB has to be given.
+type Config struct {
+	// DB is the ledger. The desk shows most of what it holds, so it takes the
+	// whole of it instead of naming thirty methods.
+	DB *postgres.DB
+	// Demo lets people sign in as personas, without a password. Without it a
+	// persona cannot sign in, nor go on with a session begun in a demo.
+	Demo bool
+	// Secure marks cookies for HTTPS only and asks browsers to stay on it. Set
+	// it everywhere but on a developer's own machine.
+	Secure bool
+	// Idle is after how long without a request a session ends. Default 30 minutes.
+	Idle time.Duration
+	// Lifetime is after how long a session ends in any case. Default 9 hours.
+	Lifetime time.Duration
+	// Calendar counts working time. Default England and Wales.
+	Calendar *casework.Calendar
+	// Observe is shown the milestones that people's work reached, for the histograms.
+	Observe func(...casework.Milestone)
+	// Log takes what went wrong. Default slog's own.
+	Log *slog.Logger
+	// Now is the clock. Default the machine's.
+	Now func() time.Time
+}
+
+// Desk serves the pages.
+type Desk struct {
+	Config
+	sessions *scs.SessionManager
+	pages    map[string]map[string]*template.Template // language → page
+	attempts *limits
+}
+
+// New makes a desk. It fails if a page cannot be read, which is a mistake of
+// the build and not of the settings.
+func New(c Config) (*Desk, error) {
+	if c.DB == nil {
+		return nil, errors.New("make a desk: no database was given")
+	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Minute
+	}
+	if c.Lifetime == 0 {
+		c.Lifetime = 9 * time.Hour
+	}
+	if c.Calendar == nil {
+		c.Calendar = casework.EnglandAndWales()
+	}
+	if c.Observe == nil {
+		c.Observe = func(...casework.Milestone) {}
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20)}
+	var err error
+	if d.pages, err = readPages(c.Calendar.Zone()); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Routes are all pages, and the assets they need.
+func (d *Desk) Routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range d.routes() {
+		mux.Handle(r.pattern, d.serve(r))
+	}
+	mux.Handle("/", d.serve(route{handle: func(*visit) error { return casework.ErrNotFound }, rule: anyone}))
+
+	outer := http.NewServeMux()
+	outer.Handle("GET /assets/", assets())
+	outer.Handle("/", d.sessions.LoadAndSave(mux))
+
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "This form was sent from another site, so it was refused.", http.StatusForbidden)
+	}))
+	return d.headers(guard.Handler(http.MaxBytesHandler(outer, 1<<20)))
+}

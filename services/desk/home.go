@@ -1,0 +1,53 @@
+package desk
+
+import (
+	"net/http"
+
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+type homePage struct {
+	Queue     *postgres.QueueCount
+	Actions   *postgres.ActionCount
+	Sign      *int // decisions to countersign
+	Escalated *int
+}
+
+// home shows each part that the viewer plays, with how much waits there.
+func home(v *visit) error {
+	var p homePage
+	if judges(v.me) {
+		n, err := v.DB.QueueCount(v.Context(), v.me.ID, postgres.QueueFilter{Until: v.endOfDay()})
+		if err != nil {
+			return err
+		}
+		p.Queue = &n
+	}
+	if access.Decide.Allows(&v.me) {
+		n, err := v.DB.ActionCount(v.Context(), v.me.ID)
+		if err != nil {
+			return err
+		}
+		p.Actions = &n
+	}
+	if access.Oversee.Allows(&v.me) {
+		sign, err := v.DB.Countersignatures(v.Context(), v.me.ID, postgres.Key{}, 100)
+		if err != nil {
+			return err
+		}
+		waiting := 0
+		for _, s := range sign {
+			if !s.Own {
+				waiting++
+			}
+		}
+		up, err := v.DB.Escalated(v.Context(), v.me.ID, 100)
+		if err != nil {
+			return err
+		}
+		escalated := len(up)
+		p.Sign, p.Escalated = &waiting, &escalated
+	}
+	return v.page(http.StatusOK, "home", p)
+}

@@ -1,0 +1,161 @@
+package desk
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+// openedFor is how long addresses stay open after a reason was given.
+const openedFor = 15 * time.Minute
+
+// longest is how much somebody may write as a reason or a rationale.
+const longest = 4000
+
+type matchPage struct {
+	postgres.MatchView
+	Involved   string // the name police gave
+	Incident   incidentView
+	Person     personView
+	Evidence   evidenceView
+	Timeline   timelineView
+	Unverified bool
+	Waiting    bool // for a verdict
+	SecondLook bool // dismissed, and grave enough for a second pair of eyes
+	Newer      bool // a newer revision came, and the match is not yet scored with it
+	Verdict    string
+	Reason     string
+}
+
+// match shows an incident beside a person, and asks whether they are the same.
+func match(v *visit) error {
+	m, err := v.readMatch()
+	if err != nil {
+		return err
+	}
+	return v.matchPage(http.StatusOK, m)
+}
+
+func (v *visit) readMatch() (postgres.MatchView, error) {
+	id, err := v.id()
+	if err != nil {
+		return postgres.MatchView{}, err
+	}
+	return v.DB.Match(v.Context(), v.me.ID, casework.MatchID(id))
+}
+
+func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldError) error {
+	p := matchPage{
+		MatchView: m,
+		Incident:  viewIncident(m, v.opened(m.ID)),
+		Person:    viewPerson(m.Person, m.Places),
+		Evidence:  viewEvidence(m.Evidence),
+		Waiting:   m.MayJudge && (m.State == casework.MatchOpen || m.State == casework.MatchUnsure),
+		Newer:     m.Head > m.Revision,
+		Verdict:   v.PostFormValue("verdict"),
+		Reason:    v.PostFormValue("reason"),
+	}
+	p.Unverified = m.State != casework.MatchConfirmed
+	p.SecondLook = m.MayJudge && needsSecondLook(m) && !judgedBy(m, v.me.Subject)
+	if n := m.Position - 1; n >= 0 && n < len(m.Incident.Persons) {
+		p.Involved = m.Incident.Persons[n].Forenames + " " + m.Incident.Persons[n].Surname
+	}
+	entries, err := v.DB.Timeline(v.Context(), v.me.ID, m.Person.ID, 6)
+	if err != nil {
+		return err
+	}
+	p.Timeline = viewTimeline(slices.DeleteFunc(entries, func(e postgres.TimelineEntry) bool { return e.Match == m.ID }), v.now)
+	v.viewed("match", m.ID, map[string]any{"incident": m.IncidentID, "revision": m.Revision, "person": m.Person.ID, "seen": m.Seen})
+	return v.page(status, "match", p, mistakes...)
+}
+
+// needsSecondLook says of a dismissal that one pair of eyes is too few: the
+// match was strong, or a mistake would be grave.
+func needsSecondLook(m postgres.MatchView) bool {
+	if m.State != casework.MatchDismissed || m.StateReason == "another_candidate" {
+		return false
+	}
+	dismissals := map[string]bool{}
+	for _, j := range m.Judged {
+		if j.Verdict == casework.VerdictDismiss {
+			dismissals[j.Subject] = true
+		}
+	}
+	grave := m.Band == casework.Certain || m.Priority == casework.Urgent ||
+		m.Person.RoSH == casework.RoSHHigh || m.Person.RoSH == casework.RoSHVeryHigh
+	return grave && len(dismissals) < 2
+}
+
+func judgedBy(m postgres.MatchView, subject string) bool {
+	return slices.ContainsFunc(m.Judged, func(j postgres.Judged) bool { return j.Subject == subject })
+}
+
+// judge records what an administrator says of a match and leads on to the next.
+func judge(v *visit) error {
+	m, err := v.readMatch()
+	if err != nil {
+		return err
+	}
+	verdict, reason := casework.Verdict(v.field("verdict")), v.field("reason")
+	var mistakes []fieldError
+	switch verdict {
+	case casework.VerdictConfirm:
+	case casework.VerdictDismiss, casework.VerdictUnsure:
+		if reason == "" {
+			mistakes = append(mistakes, fieldError{"reason", "match.reason.missing"})
+		}
+	default:
+		mistakes = append(mistakes, fieldError{"verdict", "match.verdict.missing"})
+	}
+	if len(reason) > longest {
+		mistakes = append(mistakes, fieldError{"reason", "match.reason.long"})
+	}
+	if len(mistakes) > 0 {
+		return v.matchPage(http.StatusUnprocessableEntity, m, mistakes...)
+	}
+	reached, err := v.DB.Judge(v.Context(), postgres.Judgement{
+		Match: m.ID, Verdict: verdict, Reason: reason, By: v.me,
+		Seen: v.field("seen"), Correlation: v.correlation(),
+	})
+	if err != nil {
+		return err
+	}
+	v.Observe(reached...)
+	if verdict == casework.VerdictConfirm {
+		return v.to(fmt.Sprintf("/matches/%d/transfer", m.ID), "match.done.confirm")
+	}
+	return v.next(m.ID, "match.done."+string(verdict))
+}
+
+// next leads to the match that waits next under the viewer's filter, or to the
+// empty queue.
+func (v *visit) next(after casework.MatchID, flash string) error {
+	kept, err := url.ParseQuery(v.sessions.GetString(v.Context(), sessionFilter))
+	if err != nil {
+		kept = nil
+	}
+	f := v.queueFilter(kept)
+	if f.State == casework.MatchConfirmed {
+		return v.to("/matches", flash)
+	}
+	f.State = casework.MatchOpen // what was asked of the force waits for its answer
+	id, err := v.DB.NextInQueue(v.Context(), v.me.ID, f, after)
+	if err != nil {
+		return err
+	}
+	if id == 0 {
+		return v.to("/matches", flash)
+	}
+	return v.to(fmt.Sprintf("/matches/%d", id), flash)
+}
+
+// opened reports whether the viewer gave a reason to see a match's addresses, lately.
+func (v *visit) opened(id casework.MatchID) bool {
+	at := v.sessions.GetInt64(v.Context(), sessionOpened+fmt.Sprint(id))
+	return at != 0 && v.now.Sub(time.Unix(at, 0)) < openedFor
+}

@@ -1,0 +1,66 @@
+package desk
+
+import (
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+var anyone = access.Public
+
+// routes is the whole table: every page and every form, with the rule that it
+// asks. A test walks it as each role, and fails on a line without a rule.
+func (d *Desk) routes() []route {
+	return []route{
+		{pattern: "GET /{$}", rule: access.AnyAccount, handle: home},
+		{pattern: "GET /sign-in", rule: access.Public, handle: signIn},
+		{pattern: "POST /sign-in", rule: access.Public, handle: signInAs},
+		{pattern: "POST /sign-out", rule: access.Public, handle: signOut},
+		{pattern: "GET /language/{language}", rule: access.Public, handle: switchLanguage},
+
+		{pattern: "GET /matches", rule: access.JudgeMatches, handle: queue, view: "PAGE_VIEW_QUEUE"},
+		{pattern: "GET /matches/{id}", rule: access.ReadMatches, handle: match, view: "PAGE_VIEW_MATCH"},
+		{pattern: "POST /matches/{id}/verdict", rule: access.JudgeMatches, handle: judge},
+		{pattern: "GET /matches/{id}/retract", rule: access.RetractMatches, handle: retract, view: "PAGE_VIEW_RETRACT"},
+		{pattern: "POST /matches/{id}/retract", rule: access.RetractMatches, handle: retractNow},
+		{pattern: "GET /matches/{id}/transfer", rule: access.JudgeMatches, handle: transfer, view: "PAGE_VIEW_TRANSFER"},
+		{pattern: "POST /matches/{id}/transfer", rule: access.JudgeMatches, handle: transferNow},
+		{pattern: "GET /matches/{id}/addresses", rule: access.ReadMatches, handle: addresses},
+		{pattern: "POST /matches/{id}/addresses", rule: access.ReadMatches, handle: openAddresses},
+
+		{pattern: "GET /actions", rule: access.ReadActions, handle: actions, view: "PAGE_VIEW_ACTIONS"},
+		{pattern: "GET /actions/{id}", rule: access.ReadActions, handle: action, view: "PAGE_VIEW_ACTION"},
+		{pattern: "POST /actions/{id}/acknowledge", rule: access.ReadActions, handle: acknowledge},
+		{pattern: "GET /actions/{id}/decision", rule: access.Decide, handle: decision, view: "PAGE_VIEW_DECISION"},
+		{pattern: "POST /actions/{id}/decision", rule: access.Decide, handle: decide},
+
+		{pattern: "GET /countersign", rule: access.Oversee, handle: countersignatures, view: "PAGE_VIEW_COUNTERSIGNATURES"},
+		{pattern: "GET /countersign/{id}", rule: access.Oversee, handle: countersign, view: "PAGE_VIEW_COUNTERSIGNATURE"},
+		{pattern: "POST /countersign/{id}", rule: access.Oversee, handle: countersignNow},
+		{pattern: "GET /escalated", rule: access.Oversee, handle: escalated, view: "PAGE_VIEW_ESCALATED"},
+
+		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
+	}
+}
+
+// navigation is what the viewer may go to.
+func (v *visit) navigation() []navItem {
+	items := []struct {
+		key, href string
+		rule      access.Rule
+	}{
+		{"nav.queue", "/matches", access.JudgeMatches},
+		{"nav.actions", "/actions", access.Decide},
+		{"nav.countersign", "/countersign", access.Oversee},
+		{"nav.escalated", "/escalated", access.Oversee},
+	}
+	var nav []navItem
+	for _, i := range items {
+		if i.rule.Allows(&v.me) {
+			nav = append(nav, navItem{i.key, i.href, v.URL.Path == i.href || len(v.URL.Path) > len(i.href) && v.URL.Path[:len(i.href)+1] == i.href+"/"})
+		}
+	}
+	return nav
+}
+
+// judges reports whether somebody judges matches at all.
+func judges(a casework.Account) bool { return access.JudgeMatches.Allows(&a) }

@@ -1,0 +1,138 @@
+package desk
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+type signInPage struct {
+	Back     string
+	Personas []persona
+}
+
+type persona struct {
+	casework.Account
+	Parts []string // keys of what they are
+}
+
+// signIn offers the ways to sign in.
+func signIn(v *visit) error {
+	return v.signInPage(http.StatusOK)
+}
+
+func (v *visit) signInPage(status int, mistakes ...fieldError) error {
+	p := signInPage{Back: local(v.FormValue("back"))}
+	if v.Demo {
+		all, err := v.DB.Personas(v.Context())
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			one := persona{Account: a}
+			for _, g := range a.Grants {
+				if key := "part." + string(g.Role); !slices.Contains(one.Parts, key) {
+					one.Parts = append(one.Parts, key)
+				}
+			}
+			p.Personas = append(p.Personas, one)
+		}
+	}
+	return v.page(status, "signin", p, mistakes...)
+}
+
+// signInAs begins a session as a persona. Outside the demo there is no such page.
+func signInAs(v *visit) error {
+	if !v.Demo {
+		return casework.ErrNotFound
+	}
+	if !v.attempts.allow(address(v.Request), v.now) {
+		v.w.Header().Set("Retry-After", "30")
+		return v.page(http.StatusTooManyRequests, "problem", problemPage{Key: "toomany"})
+	}
+	a, err := v.DB.AccountBySubject(v.Context(), v.field("persona"))
+	if errors.Is(err, casework.ErrNotFound) || err == nil && !a.Demo {
+		return v.signInPage(http.StatusUnprocessableEntity, fieldError{"persona", "signin.choose"})
+	}
+	if err != nil {
+		return err
+	}
+	return v.welcome(a)
+}
+
+// welcome begins the session and writes it on the trail.
+func (v *visit) welcome(a casework.Account) error {
+	if err := v.signInto(a); err != nil {
+		return err
+	}
+	return v.to(local(v.FormValue("back")), "")
+}
+
+func (v *visit) signInto(a casework.Account) error {
+	if err := v.Desk.signIn(v.Context(), a); err != nil {
+		return err
+	}
+	return v.DB.Record(v.Context(), postgres.Audit{Actor: a.Subject, What: "SIGNED_IN", Service: "desk", Correlation: v.correlation()})
+}
+
+// signOut ends the session, in the table too.
+func signOut(v *visit) error {
+	if v.me.ID != 0 {
+		err := v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "SIGNED_OUT", Service: "desk", Correlation: v.correlation()})
+		if err != nil {
+			return err
+		}
+	}
+	if err := v.sessions.Destroy(v.Context()); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.Request, "/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+type expiredPage struct {
+	Action string
+	Fields url.Values
+}
+
+// askToSignIn leads to the sign-in page, and from there back. What somebody
+// typed while their session ended is handed back to them, to send again.
+func (v *visit) askToSignIn() {
+	if v.Method == http.MethodGet || v.Method == http.MethodHead {
+		back := url.Values{"back": {v.URL.RequestURI()}}
+		http.Redirect(v.w, v.Request, "/sign-in?"+back.Encode(), http.StatusSeeOther)
+		return
+	}
+	if err := v.ParseForm(); err != nil {
+		http.Error(v.w, "The form could not be read.", http.StatusBadRequest)
+		return
+	}
+	v.page(http.StatusUnauthorized, "expired", expiredPage{Action: v.URL.Path, Fields: v.PostForm})
+}
+
+// switchLanguage keeps the choice in a cookie and goes back to the same page.
+func switchLanguage(v *visit) error {
+	lang := v.PathValue("language")
+	if !slices.Contains(languages, lang) {
+		return casework.ErrNotFound
+	}
+	http.SetCookie(v.w, &http.Cookie{Name: "language", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600,
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.Secure})
+	return v.to(local(v.URL.Query().Get("back")), "")
+}
+
+// address is where a request came from, for limits. What a proxy claims is not
+// believed: anybody may write that header.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return strings.TrimSpace(r.RemoteAddr)
+	}
+	return host
+}

@@ -1,0 +1,62 @@
+package desk
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+type transferPage struct {
+	postgres.MatchView
+	Incident incidentView
+	Person   personView
+	Alert    bool
+	Entered  string
+}
+
+// transfer shows the contact as the case record takes it: type C204, Police
+// Liaison. It never holds a victim's or a caller's address.
+func transfer(v *visit) error {
+	m, err := v.readMatch()
+	if err != nil {
+		return err
+	}
+	return v.transferPage(http.StatusOK, m)
+}
+
+func (v *visit) transferPage(status int, m postgres.MatchView, mistakes ...fieldError) error {
+	if !m.MayJudge {
+		return casework.ErrNotFound
+	}
+	if m.State != casework.MatchConfirmed {
+		return casework.ErrChanged
+	}
+	incident := viewIncident(m, false)
+	incident.OpenHref = ""
+	v.viewed("match", m.ID, nil)
+	return v.page(status, "transfer", transferPage{
+		MatchView: m, Incident: incident, Person: viewPerson(m.Person, m.Places),
+		Alert:   m.Priority != casework.Standard,
+		Entered: v.PostFormValue("contact"),
+	}, mistakes...)
+}
+
+// transferNow records that the contact was put on the case record.
+func transferNow(v *visit) error {
+	m, err := v.readMatch()
+	if err != nil {
+		return err
+	}
+	contact := v.field("contact")
+	if len(contact) > 40 || strings.ContainsFunc(contact, func(r rune) bool { return r < ' ' }) {
+		return v.transferPage(http.StatusUnprocessableEntity, m, fieldError{"contact", "transfer.wrong"})
+	}
+	reached, err := v.DB.Transfer(v.Context(), postgres.Transfer{Match: m.ID, Contact: contact, By: v.me, Correlation: v.correlation()})
+	if err != nil {
+		return err
+	}
+	v.Observe(reached...)
+	return v.next(m.ID, "transfer.done")
+}

@@ -1,0 +1,223 @@
+package desk
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+// views are the template functions that turn what is into what is shown.
+func views(w words) template.FuncMap {
+	return template.FuncMap{
+		"key": func(area string, code any) string { return area + "." + fmt.Sprint(code) },
+		"tag": func(area string, code any) string {
+			if c, ok := colours[area+"."+fmt.Sprint(code)]; ok {
+				return c
+			}
+			return "grey"
+		},
+		"birth":   w.date,
+		"bits":    func(b float64) string { return strings.Replace(fmt.Sprintf("%+.2f", b), "-", "−", 1) },
+		"percent": percent,
+		"with":    with,
+		"stored":  storedDate,
+	}
+}
+
+// with gathers named values for a part of a page.
+func with(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return m
+}
+
+// colours of tags and badges. Each tag says in words what its colour says too.
+var colours = map[string]string{
+	"band.certain": "green", "band.probable": "turquoise", "band.possible": "yellow",
+	"state.open": "blue", "state.unsure": "purple", "state.confirmed": "green", "state.dismissed": "grey",
+	"state.retracted": "red", "state.superseded": "grey", "state.withdrawn": "grey",
+	"action.open": "blue", "action.acknowledged": "turquoise", "action.done": "green", "action.closed": "grey",
+	"priority.urgent": "red", "priority.high": "orange", "priority.standard": "grey",
+	"rosh.low": "green", "rosh.medium": "blue", "rosh.high": "red", "rosh.very_high": "red",
+}
+
+// date is a calendar day as it is known: 16 December 1975, December 1975 or 1975.
+func (w words) date(d casework.Date) string {
+	switch {
+	case d.IsZero():
+		return w.say("notstated")
+	case d.Month == 0:
+		return fmt.Sprint(d.Year)
+	case d.Day == 0:
+		return fmt.Sprintf("%s %d", w.say(fmt.Sprintf("month.%d", d.Month)), d.Year)
+	}
+	return fmt.Sprintf("%d %s %d", d.Day, w.say(fmt.Sprintf("month.%d", d.Month)), d.Year)
+}
+
+// percent never rounds a doubt away.
+func percent(p float64) string {
+	switch {
+	case p > 0.9995:
+		return "> 99.9%"
+	case p > 0.99:
+		return fmt.Sprintf("%.1f%%", math.Floor(p*1000)/10)
+	case p < 0.01:
+		return "< 1%"
+	}
+	return fmt.Sprintf("%.0f%%", math.Floor(p*100))
+}
+
+// incidentView is an incident with what must not be seen at once masked.
+type incidentView struct {
+	casework.Incident
+	Erased      bool
+	Parties     []party
+	Opened      bool   // the addresses were opened, with a reason
+	OpenHref    string // where to open them; empty where nobody may
+	PlaceMasked bool
+}
+
+type party struct {
+	casework.Involvement
+	Matched bool
+	Masked  bool
+}
+
+// protected are the roles whose addresses are masked: who called, who was hurt,
+// and who saw it.
+func protected(r casework.Role) bool {
+	return r == casework.RoleVictim || r == casework.RoleWitness || r == casework.RoleChild || r == casework.RoleOther
+}
+
+func viewIncident(m postgres.MatchView, opened bool) incidentView {
+	v := incidentView{Incident: m.Incident, Erased: m.Erased, Opened: opened, OpenHref: fmt.Sprintf("/matches/%d/addresses", m.ID)}
+	for n, p := range m.Incident.Persons {
+		matched := n+1 == m.Position
+		hide := !opened && !matched && protected(p.Role) && (p.Address != "" || p.Postcode != "")
+		v.Parties = append(v.Parties, party{Involvement: p, Matched: matched, Masked: hide})
+		// Where it happened may be where the victim lives.
+		if !opened && !matched && protected(p.Role) && samePlace(p, m.Incident.Location) {
+			v.PlaceMasked = true
+		}
+	}
+	return v
+}
+
+func samePlace(p casework.Involvement, at casework.Location) bool {
+	squash := func(s string) string { return strings.ToUpper(strings.ReplaceAll(s, " ", "")) }
+	if p.Postcode != "" && squash(p.Postcode) == squash(at.Postcode) {
+		return true
+	}
+	return p.Address != "" && at.Text != "" &&
+		(strings.Contains(squash(at.Text), squash(p.Address)) || strings.Contains(squash(p.Address), squash(at.Text)))
+}
+
+// personView is a person on probation with where the case is held.
+type personView struct {
+	casework.Person
+	Places   postgres.Places
+	Standing []string // custody, recall … as keys
+}
+
+func viewPerson(p casework.Person, places postgres.Places) personView {
+	v := personView{Person: p, Places: places}
+	for _, s := range []struct {
+		is  bool
+		key string
+	}{
+		{p.Restricted, "standing.restricted"},
+		{p.Circumstances.Custody, "standing.custody"},
+		{p.Circumstances.Recalled, "standing.recalled"},
+		{p.Circumstances.UnlawfullyAtLarge, "standing.atlarge"},
+		{p.Circumstances.Warrant, "standing.warrant"},
+		{p.Circumstances.Scheme == "reset", "standing.reset"},
+		{p.Circumstances.Scheme == "impact", "standing.impact"},
+	} {
+		if s.is {
+			v.Standing = append(v.Standing, s.key)
+		}
+	}
+	return v
+}
+
+// evidenceView is the evidence as a table and as a waterfall.
+type evidenceView struct {
+	casework.Evidence
+	Rows   []evidenceRow
+	Bars   []bar
+	Zero   float64
+	Height int
+}
+
+type evidenceRow struct {
+	casework.EvidenceStep
+	Sign string // for, against or neither
+}
+
+// bar is one step of the waterfall: where the sum stood, and where it went.
+type bar struct {
+	Field, Sign  string
+	Bits         float64
+	X, W, LabelX float64
+	Y, TextY     int
+}
+
+func viewEvidence(e casework.Evidence) evidenceView {
+	v := evidenceView{Evidence: e}
+	sums := []float64{0, e.Prior}
+	for _, s := range e.Steps {
+		v.Rows = append(v.Rows, evidenceRow{s, sign(s.Bits)})
+		sums = append(sums, sums[len(sums)-1]+s.Bits)
+	}
+	if len(e.Steps) == 0 {
+		return v
+	}
+	const left, width, line = 190.0, 500.0, 28
+	low, high := slices.Min(sums), slices.Max(sums)
+	x := func(bits float64) float64 { return left + width*(bits-low)/max(high-low, 1) }
+	add := func(field string, from, to float64) {
+		y := len(v.Bars) * line
+		v.Bars = append(v.Bars, bar{Field: field, Sign: sign(to - from), Bits: to - from,
+			X: x(min(from, to)), W: max(2, x(max(from, to))-x(min(from, to))), LabelX: x(max(from, to)) + 6, Y: y + 4, TextY: y + 18})
+	}
+	add("prior", 0, e.Prior)
+	for n, s := range e.Steps {
+		add(s.Field, sums[n+1], sums[n+2])
+	}
+	add("total", 0, sums[len(sums)-1])
+	v.Zero, v.Height = x(0), len(v.Bars)*line+4
+	return v
+}
+
+func sign(bits float64) string {
+	switch {
+	case bits > 0.005:
+		return "for"
+	case bits < -0.005:
+		return "against"
+	}
+	return "neither"
+}
+
+// endOfDay is when today ends where probation works.
+func (v *visit) endOfDay() time.Time {
+	y, m, d := v.now.In(v.Calendar.Zone()).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, v.Calendar.Zone())
+}
+
+// storedDate reads a date that was checked when it was stored.
+func storedDate(s string) casework.Date {
+	d, err := casework.ParseDate(s)
+	if err != nil {
+		return casework.Date{}
+	}
+	return d
+}

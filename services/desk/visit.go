@@ -1,0 +1,255 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/services/telemetry"
+)
+
+// route is one line of the table of routes.
+type route struct {
+	pattern string // method and path
+	rule    access.Rule
+	handle  func(*visit) error
+	// view is the audit record of a page that shows personal data; empty for
+	// pages that show none, and for changes, which write their own.
+	view string
+}
+
+// visit is one request by one person, on its way to a page.
+type visit struct {
+	*Desk
+	*http.Request
+	w     http.ResponseWriter
+	route route
+	me    casework.Account // zero on public pages
+	lang  string
+	now   time.Time
+	// about is whom or what the page shows, for the trail.
+	about postgres.Audit
+}
+
+// serve puts a visit's way into one order: who are you, may you, do, and what
+// to say if it went wrong.
+func (d *Desk) serve(r route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		v := &visit{Desk: d, Request: req, w: w, route: r, lang: languageOf(req), now: d.Now()}
+		if err := v.enter(); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// errSignIn says that a page is for people who have signed in.
+var errSignIn = errors.New("sign in first")
+
+// errForbidden says that a page is for another part than the viewer plays.
+var errForbidden = errors.New("not for this account")
+
+func (v *visit) enter() error {
+	me, err := v.signedIn(v.Context())
+	if err != nil {
+		return err
+	}
+	if me != nil {
+		v.me = *me
+	}
+	if !v.route.rule.Allows(me) {
+		if me == nil {
+			return errSignIn
+		}
+		return errForbidden
+	}
+	return v.route.handle(v)
+}
+
+// fail is the one table from what went wrong to what is answered.
+func (v *visit) fail(err error) {
+	switch {
+	case errors.Is(err, errSignIn):
+		v.askToSignIn()
+	case errors.Is(err, errForbidden):
+		v.page(http.StatusForbidden, "problem", problemPage{Key: "forbidden"})
+	case errors.Is(err, casework.ErrNotFound):
+		v.page(http.StatusNotFound, "problem", problemPage{Key: "notfound"})
+	case errors.Is(err, casework.ErrOwnDecision):
+		v.page(http.StatusConflict, "problem", problemPage{Key: "owndecision"})
+	case errors.Is(err, casework.ErrChanged):
+		v.page(http.StatusConflict, "problem", problemPage{Key: "changed", Link: v.URL.Path})
+	case errors.Is(err, casework.ErrUnavailable):
+		v.Log.ErrorContext(v.Context(), "page", "route", v.route.pattern, "error", err)
+		v.w.Header().Set("Retry-After", "5")
+		v.page(http.StatusServiceUnavailable, "problem", problemPage{Key: "unavailable"})
+	case errors.Is(err, context.Canceled):
+		// the browser has gone: nobody reads an answer
+	default:
+		v.Log.ErrorContext(v.Context(), "page", "route", v.route.pattern, "error", err)
+		v.page(http.StatusInternalServerError, "problem", problemPage{Key: "error"})
+	}
+}
+
+// problemPage says what went wrong, and what to do.
+type problemPage struct {
+	Key  string
+	Link string // where to look again
+}
+
+// layout is what every page has around its own data.
+type layout struct {
+	Page   string
+	Path   string // of this page, for the switch of language
+	Nonce  string
+	Styled bool
+	Demo   bool
+	Me     *casework.Account
+	Nav    []navItem
+	Flash  string
+	Live   bool // counts are kept up to date
+	Now    time.Time
+	Errors []fieldError
+	Data   any
+}
+
+type navItem struct {
+	Key, Href string
+	Current   bool
+}
+
+// fieldError is one mistake in a form.
+type fieldError struct{ Field, Key string }
+
+// Error is the key of what is wrong with a field, or nothing.
+func (l layout) Error(field string) string {
+	for _, e := range l.Errors {
+		if e.Field == field {
+			return e.Key
+		}
+	}
+	return ""
+}
+
+// page renders a page whole before the first byte is sent, so that a mistake
+// in it never leaves half of one. What it shows of people goes on the trail first.
+func (v *visit) page(status int, name string, data any, mistakes ...fieldError) error {
+	l := layout{Page: name, Path: v.URL.RequestURI(), Styled: vendored(), Demo: v.Demo, Now: v.now, Data: data, Errors: mistakes}
+	if v.Method != http.MethodGet {
+		l.Path = v.URL.Path
+	}
+	l.Nonce, _ = v.Context().Value(nonceKey{}).(string)
+	if v.me.ID != 0 {
+		l.Me = &v.me
+		l.Nav = v.navigation()
+		l.Flash = v.sessions.PopString(v.Context(), sessionFlash)
+	}
+	var out bytes.Buffer
+	if err := v.pages[v.lang][name].ExecuteTemplate(&out, "layout", l); err != nil {
+		// The page's data may be quoted in the error, so it goes no further.
+		v.Log.ErrorContext(v.Context(), "render", "page", name, "route", v.route.pattern)
+		http.Error(v.w, "The page could not be shown.", http.StatusInternalServerError)
+		return nil
+	}
+	if v.route.view != "" && status < 400 {
+		if err := v.record(); err != nil {
+			return err
+		}
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Set("Content-Language", v.lang)
+	v.w.WriteHeader(status)
+	v.w.Write(out.Bytes())
+	return nil
+}
+
+// record writes that personal data was viewed.
+func (v *visit) record() error {
+	line := v.about
+	line.Actor, line.What, line.Service, line.Correlation = v.me.Subject, v.route.view, "desk", v.correlation()
+	return v.DB.Record(v.Context(), line)
+}
+
+func (v *visit) viewed(kind string, id any, details map[string]any) {
+	v.about = postgres.Audit{SubjectType: kind, SubjectID: fmt.Sprint(id), Details: details}
+}
+
+func (v *visit) correlation() string { return telemetry.RequestID(v.Context()) }
+
+// to sends the browser on after a change, so that going back or reloading does
+// not send the form again.
+func (v *visit) to(path, flash string) error {
+	if flash != "" {
+		v.sessions.Put(v.Context(), sessionFlash, flash)
+	}
+	http.Redirect(v.w, v.Request, path, http.StatusSeeOther)
+	return nil
+}
+
+// id is the number in the path. What is no number is not found.
+func (v *visit) id() (int64, error) {
+	n, err := strconv.ParseInt(v.PathValue("id"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, casework.ErrNotFound
+	}
+	return n, nil
+}
+
+// field is what somebody typed, without the space around it.
+func (v *visit) field(name string) string {
+	return strings.ReplaceAll(strings.TrimSpace(v.PostFormValue(name)), "\r\n", "\n")
+}
+
+// after reads where a list goes on from the query.
+func (v *visit) after() postgres.Key {
+	at, id, _ := strings.Cut(v.URL.Query().Get("after"), ".")
+	micros, err1 := strconv.ParseInt(at, 10, 64)
+	n, err2 := strconv.ParseInt(id, 10, 64)
+	if err1 != nil || err2 != nil {
+		return postgres.Key{}
+	}
+	return postgres.Key{At: time.UnixMicro(micros), ID: n}
+}
+
+// nextPage is this list, as q narrows it, after the key of its last row.
+func (v *visit) nextPage(q url.Values, at time.Time, id int64) string {
+	q = maps.Clone(q)
+	if q == nil {
+		q = url.Values{}
+	}
+	q.Set("after", fmt.Sprintf("%d.%d", at.UnixMicro(), id))
+	return v.URL.Path + "?" + q.Encode()
+}
+
+// languageOf is the language that somebody chose, else what their browser asks for.
+func languageOf(r *http.Request) string {
+	if c, err := r.Cookie("language"); err == nil {
+		for _, l := range languages {
+			if c.Value == l {
+				return l
+			}
+		}
+	}
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Accept-Language")), "cy") {
+		return "cy"
+	}
+	return languages[0]
+}
+
+// local keeps a path that a form brings along on this site.
+func local(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, "\\") {
+		return "/"
+	}
+	return u.RequestURI()
+}
