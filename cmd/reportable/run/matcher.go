@@ -16,9 +16,10 @@ func (p *Platform) matcher() []Service {
 		Ledger:  p.DB,
 		Metrics: matcher.NewMetrics(p.registry, p.responses),
 		Log:     p.Log,
+		Now:     p.Now,
 	})
 	workers := river.NewWorkers()
-	river.AddWorker(workers, matcher.NewEraser(p.DB, casework.Retention{}, nil, p.Log, p.registry))
+	river.AddWorker(workers, matcher.NewEraser(p.DB, casework.Retention{}, p.Now, p.Log, p.registry))
 	jobs := &river.Config{
 		Logger:       p.Log,
 		Queues:       map[string]river.QueueConfig{matcher.ErasureQueue: {MaxWorkers: 1}},

@@ -14,6 +14,7 @@ func (p *Platform) notifier() Service {
 		Observe:    p.responses.Observe,
 		Metrics:    p.registry,
 		Log:        p.Log,
+		Now:        p.Now,
 	})
 	return Service{"notifier", func(ctx context.Context) error { return n.Run(ctx, p.Stream) }}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,6 +19,8 @@ type Platform struct {
 	DB     *postgres.DB
 	Stream *stream.Conn
 	Log    *slog.Logger
+	// Now is the clock; stories move it. Default time.Now.
+	Now func() time.Time
 
 	registry  *prometheus.Registry
 	requests  *telemetry.Requests
@@ -30,6 +33,7 @@ func NewPlatform(db *postgres.DB, conn *stream.Conn, log *slog.Logger, registry 
 		DB:        db,
 		Stream:    conn,
 		Log:       log,
+		Now:       time.Now,
 		registry:  registry,
 		requests:  telemetry.NewRequests(log, registry),
 		responses: telemetry.NewResponses(registry),
