@@ -1,0 +1,93 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/feed"
+	"github.com/reportable-incidents/reportable/services/feed/canonical"
+	"github.com/reportable-incidents/reportable/services/feed/check"
+	"github.com/reportable-incidents/reportable/services/feed/csvfile"
+)
+
+// Police is one force.
+type Police struct {
+	*World
+	Force string
+}
+
+// Police gives a force by its code.
+func (w *World) Police(force string) Police { return Police{w, force} }
+
+// Reports sends incidents as one submission. Times that the story did not give
+// are an hour ago. All of it has to be accepted, unless it was before.
+func (p Police) Reports(incidents ...casework.Incident) casework.Receipt {
+	p.Helper()
+	var body bytes.Buffer
+	for _, in := range incidents {
+		in.Force = p.Force
+		if in.ReportedAt.IsZero() {
+			in.ReportedAt = time.Now().Add(-time.Hour).Truncate(time.Hour)
+		}
+		if in.OccurredFrom.IsZero() {
+			in.OccurredFrom = in.ReportedAt.Add(-time.Hour)
+		}
+		line, err := json.Marshal(in)
+		if err != nil {
+			p.Fatal(err)
+		}
+		body.Write(append(line, '\n'))
+	}
+	receipt := p.take(canonical.NewReader(&body, canonical.Lines, p.rules()))
+	if receipt.Rejected > 0 {
+		p.Errorf("force %s: %d of %d records were rejected", p.Force, receipt.Rejected, len(incidents))
+	}
+	return receipt
+}
+
+// Withdraws takes an incident back.
+func (p Police) Withdraws(in casework.Incident) {
+	p.Helper()
+	in.Revision++
+	in.Status = casework.Withdrawn
+	p.Reports(in)
+}
+
+// SendsFile sends an export as the force writes it.
+func (p Police) SendsFile(path string) casework.Receipt {
+	p.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer f.Close()
+	if !strings.HasSuffix(path, ".csv") {
+		return p.take(canonical.NewReader(f, canonical.Auto, p.rules()))
+	}
+	mapping, err := csvfile.Shipped("", p.Force)
+	if err != nil {
+		p.Fatal(err)
+	}
+	r, err := csvfile.NewReader(f, mapping, p.rules())
+	if err != nil {
+		p.Fatal(err)
+	}
+	return p.take(r)
+}
+
+func (p Police) rules() check.Rules { return check.Rules{Force: p.Force, Now: p.Now()} }
+
+func (p Police) take(r feed.Reader) casework.Receipt {
+	p.Helper()
+	in := feed.Intake{Ledger: p.DB}
+	receipt, err := in.Take(context.Background(), feed.Submission{Force: p.Force, Channel: casework.ChannelCommandLine}, r)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return receipt
+}
