@@ -25,13 +25,13 @@ func views(w words) template.FuncMap {
 		"birth":   w.date,
 		"bits":    func(b float64) string { return strings.Replace(fmt.Sprintf("%+.2f", b), "-", "−", 1) },
 		"percent": percent,
-		"with":    with,
+		"pack":    pack,
 		"stored":  storedDate,
 	}
 }
 
-// with gathers named values for a part of a page.
-func with(pairs ...any) map[string]any {
+// pack gathers named values for a part of a page.
+func pack(pairs ...any) map[string]any {
 	m := map[string]any{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		m[fmt.Sprint(pairs[i])] = pairs[i+1]
