@@ -8,7 +8,7 @@ import (
 
 type serveCommand struct {
 	Services []string `arg:"" help:"Which: any of ${services}."`
-	run.Addresses
+	run.Options
 }
 
 func (serveCommand) Help() string {
@@ -19,5 +19,5 @@ Example:
 }
 
 func (s serveCommand) Run(ctx context.Context, c *run.Config, to terminal) error {
-	return run.Serve(ctx, c, s.Addresses, s.Services, to.err)
+	return run.Serve(ctx, c, s.Options, s.Services, to.err)
 }

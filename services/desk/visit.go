@@ -45,6 +45,7 @@ type visit struct {
 // to say if it went wrong.
 func (d *Desk) serve(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		telemetry.Route(req.Context(), req.Pattern)
 		v := &visit{Desk: d, Request: req, w: w, route: r, lang: languageOf(req), now: d.Now()}
 		if err := v.enter(); err != nil {
 			v.fail(err)

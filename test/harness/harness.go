@@ -98,7 +98,7 @@ func (w *World) Start(names ...string) *Process {
 	if err != nil {
 		w.Fatal(err)
 	}
-	process, err := platform.NewProcess(names, listeners)
+	process, err := platform.NewProcess(names, listeners, run.Options{Demo: true, PlainHTTP: true})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -88,3 +88,26 @@ func (d *demo) supervise(ctx context.Context, db *postgres.DB, o UpOptions) erro
 	}
 	return err
 }
+
+// announce says whom to sign in as, and what each of them is there for.
+func (d *demo) announce(to io.Writer, p *Process) {
+	fmt.Fprintf(to, "\nSign in at %s as one of these; there is no password, and nobody is real:\n\n", p.Desk)
+	shown := map[casework.OwnerRole]bool{}
+	for _, a := range d.personas {
+		for _, g := range a.Grants {
+			if does := doing[g.Role]; does != "" && !shown[g.Role] && len(a.Grants) == 1 {
+				shown[g.Role] = true
+				fmt.Fprintf(to, "  %-34s %s\n", a.Name, does)
+			}
+		}
+	}
+	fmt.Fprintf(to, "\nEvery PDU has its own; the page lists them all.\n")
+}
+
+// doing is what the persona of a role is shown for.
+var doing = map[casework.OwnerRole]string{
+	casework.Administrator: "confirms matches and transfers them",
+	casework.Practitioner:  "decides what is to be done",
+	casework.Manager:       "oversees a team and countersigns",
+	casework.HeadOfPDU:     "gets what nobody took up",
+}

@@ -8,7 +8,14 @@ import (
 )
 
 // Names are the services, in the order in which an incident goes.
-var Names = []string{"matcher", "notifier"}
+var Names = []string{"matcher", "notifier", "desk"}
+
+// Options are what a process may be told beside its services.
+type Options struct {
+	Addresses
+	Demo      bool `help:"Let people sign in as personas, without a password. Never where data are real."`
+	PlainHTTP bool `name:"plain-http" env:"DESK_PLAIN_HTTP" help:"Let the desk be used without HTTPS, on one machine."`
+}
 
 // Process is some of the services, or all, ready to run in this process.
 type Process struct {
@@ -58,7 +65,7 @@ func (l *Listeners) Close() {
 }
 
 // NewProcess wires the named services.
-func (p *Platform) NewProcess(names []string, l *Listeners) (*Process, error) {
+func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process, error) {
 	process := &Process{platform: p, services: p.foundation()}
 	has := func(name string) bool { return slices.Contains(names, name) }
 	// They stop in the reverse order: who takes work in comes last.
@@ -67,6 +74,16 @@ func (p *Platform) NewProcess(names []string, l *Listeners) (*Process, error) {
 	}
 	if has("matcher") {
 		process.add(p.matcher()...)
+	}
+	if has("desk") {
+		if o.Demo {
+			process.add(p.personas())
+		}
+		routes, err := p.desk(o)
+		if err != nil {
+			return nil, err
+		}
+		process.Desk = process.serve("desk", l.desk, routes)
 	}
 	process.Operations = process.serve("operations", l.operations, p.operations())
 	return process, nil

@@ -13,7 +13,7 @@ import (
 
 // Serve runs the named services against NATS_URL and DATABASE_URL until the
 // context ends.
-func Serve(ctx context.Context, c *Config, a Addresses, names []string, out io.Writer) error {
+func Serve(ctx context.Context, c *Config, o Options, names []string, out io.Writer) error {
 	for _, name := range names {
 		if !slices.Contains(Names, name) {
 			return Usage("there is no service %q; there are %s", name, strings.Join(Names, ", "))
@@ -21,7 +21,7 @@ func Serve(ctx context.Context, c *Config, a Addresses, names []string, out io.W
 	}
 	log := c.Logger(out, slog.LevelInfo, "json")
 	slog.SetDefault(log)
-	listeners, err := Listen(a, names)
+	listeners, err := Listen(o.Addresses, names)
 	if err != nil {
 		return err
 	}
@@ -37,11 +37,11 @@ func Serve(ctx context.Context, c *Config, a Addresses, names []string, out io.W
 		return err
 	}
 	defer done()
-	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners)
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners, o)
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "services", names, "operations", process.Operations)
+	log.Info("serving", "services", names, "operations", process.Operations, "desk", process.Desk, "feed", process.Feed)
 	err = process.Run(ctx)
 	log.Info("stopped", "services", names)
 	if err != nil {

@@ -68,7 +68,7 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	}
 	defer done()
 
-	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners)
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true})
 	if err != nil {
 		return err
 	}
@@ -112,12 +112,14 @@ func telling(to io.Writer, began time.Time) func(string) {
 	}
 }
 
+// announce says, in words, where to look and what to do there.
 func (o UpOptions) announce(c *Config, p *Process, d *demo) {
-	fmt.Fprintf(o.Out, `
-Reportable is up.
-
-  Metrics, health  %s/metrics · %[1]s/health
-
-Everything is kept in %s. Ctrl-C stops it.
-`, p.Operations, c.Data)
+	fmt.Fprintf(o.Out, "\nReportable is up.\n\n")
+	line := func(what, where string) { fmt.Fprintf(o.Out, "  %-16s %s\n", what, where) }
+	line("Desk", p.Desk)
+	line("Metrics, health", p.Operations+"/metrics · "+p.Operations+"/health")
+	if d != nil {
+		d.announce(o.Out, p)
+	}
+	fmt.Fprintf(o.Out, "\nEverything is kept in %s. Ctrl-C stops it.\n", c.Data)
 }
