@@ -197,10 +197,7 @@ func (a *applying) begin(ctx context.Context) error {
 		  team               text,
 		  practitioner       text,
 		  exclusions         jsonb,
-		  restrictions       jsonb,
-		  person             bigint,  -- whom the row is about, once known
-		  applies            boolean default false, -- the person is to be as the row says
-		  fresh              boolean default false  -- the person is new to the register
+		  restrictions       jsonb
 		) on commit drop;
 		create temp table changing (
 		  person bigint,
@@ -212,9 +209,7 @@ func (a *applying) begin(ctx context.Context) error {
 // apply does the rest, each step one statement or a few over all rows.
 func (a *applying) apply(ctx context.Context) error {
 	delta := a.extract.Kind == casework.DeltaExtract
-	_, err := a.tx.Exec(ctx, `
-		create index on incoming (crn);
-		analyze incoming`)
+	_, err := a.tx.Exec(ctx, `analyze incoming`)
 	if err != nil {
 		return err
 	}
@@ -238,45 +233,57 @@ func (a *applying) apply(ctx context.Context) error {
 }
 
 // identify finds whom each row is about. A CRN that was merged stands for the
-// case it was merged into; that case's own row goes before it.
+// case it was merged into. The answers have a table of their own: the rows are
+// wide, and writing them again would cost more than everything else.
 func (a *applying) identify(ctx context.Context) error {
 	_, err := a.tx.Exec(ctx, `
-		update incoming i
-		   set person = case when p.merged_into is null then p.id else current_person(p.id) end
-		  from crn c
-		  join person p on p.id = c.person
-		 where c.crn = i.crn`)
+		drop table if exists known;
+		create temp table known on commit drop as
+		select i.row,
+		       case when p.merged_into is null then p.id else current_person(p.id) end as person,
+		       p.merged_into is null as own
+		  from incoming i
+		  join crn c on c.crn = i.crn
+		  join person p on p.id = c.person;
+		analyze known`)
 	return err
 }
 
-// pair says which rows apply. Rejected rows do not, nor rows of a case that has
-// been merged into one that has a row of its own.
+// pair says which rows apply, and numbers those who are new to the register.
+// Rejected rows do not apply, nor rows of a case that has been merged into one
+// that has a row of its own.
 func (a *applying) pair(ctx context.Context) error {
 	_, err := a.tx.Exec(ctx, `
-		update incoming i
-		   set applies = true,
-		       person = coalesce(person, nextval(pg_get_serial_sequence('person', 'id'))),
-		       fresh = person is null
-		 where not rejected
-		   and not ended
-		   and not (merged_into <> ''
-		            and (exists (select from incoming t where t.crn = i.merged_into and not t.rejected)
-		                 or exists (select from crn c where c.crn = i.merged_into)))
-		   and not (person is null and crn = any (select unnest(merged_from) from incoming where merged_from <> '{}'))
-		   and row not in (
-		         select row
-		           from (select o.row,
-		                        row_number() over (partition by o.person order by (o.crn = p.crn) desc, o.row) as n
-		                   from incoming o
-		                   join person p on p.id = o.person
-		                  where not o.rejected
-		                    and o.person in (
-		                          select person
-		                            from incoming
-		                           where not rejected
-		                           group by person
-		                          having count(*) > 1)) twice
-		          where n > 1)`)
+		create temp table about on commit drop as
+		select row,
+		       applies,
+		       applies and person is null as fresh,
+		       case when applies and person is null then nextval(pg_get_serial_sequence('person', 'id')) else person end as person
+		  from (select i.row,
+		               k.person,
+		               not i.rejected
+		               and not i.ended
+		               and not (i.merged_into <> ''
+		                        and (i.merged_into in (select crn from incoming where not rejected)
+		                             or i.merged_into in (select crn from crn)))
+		               and not (k.person is null
+		                        and i.crn in (select unnest(merged_from) from incoming where merged_from <> '{}'))
+		               and i.row not in (
+		                     select row
+		                       from (select o.row,
+		                                    row_number() over (partition by o.person order by o.own desc, o.row) as n
+		                               from known o
+		                               join incoming r on r.row = o.row
+		                              where not r.rejected
+		                                and o.person in (
+		                                      select person
+		                                        from known
+		                                       group by person
+		                                      having count(*) > 1)) twice
+		                      where n > 1) as applies
+		          from incoming i
+		          left join known k on k.row = i.row) judged;
+		analyze about`)
 	return err
 }
 
@@ -287,24 +294,38 @@ func (a *applying) findEnding(ctx context.Context) error {
 		select p.id as person
 		  from person p
 		 where p.supervised
-		   and exists (select from incoming i where i.person = p.id and i.ended and not i.rejected)`
+		   and p.id in (
+		         select k.person
+		           from known k
+		           join incoming i on i.row = k.row
+		          where i.ended
+		            and not i.rejected)`
 	if a.extract.Kind == casework.FullExtract {
 		query = `
 		create temp table ending on commit drop as
 		select p.id as person
 		  from person p
 		 where p.supervised
-		   and not exists (select from incoming i where i.person = p.id and (not i.ended or i.rejected))
+		   and not exists (
+		         select
+		           from known k
+		           join incoming i on i.row = k.row
+		          where k.person = p.id
+		            and (not i.ended or i.rejected))
 		   and p.id not in (
 		         select c.person
 		           from (select unnest(merged_from) as crn from incoming where merged_from <> '{}') m
 		           join crn c on c.crn = m.crn)
 		   -- A rejected row whose CRN cannot be read may be about somebody who
 		   -- would seem to be absent: what else it says is enough to keep them.
-		   and not exists (select from incoming i where i.rejected and i.person is null and i.noms <> '' and i.noms = p.noms)
 		   and not exists (select from incoming i
 		                    where i.rejected
-		                      and i.person is null
+		                      and i.crn = ''
+		                      and i.noms <> ''
+		                      and i.noms = p.noms)
+		   and not exists (select from incoming i
+		                    where i.rejected
+		                      and i.crn = ''
 		                      and i.surname <> ''
 		                      and i.surname = p.surname
 		                      and i.forenames = p.forenames
@@ -339,10 +360,10 @@ func (a *applying) insertFresh(ctx context.Context) error {
 		with come as (
 		  insert into person (id, changed_version, `+personColumns+`)
 		  overriding system value
-		  select person, @version, `+personColumns+`
-		    from incoming
-		   where fresh
-		   order by person
+		  select a.person, @version, `+personColumns+`
+		    from about a
+		    join incoming i on i.row = a.row
+		   where a.fresh
 		  returning id, crn
 		), known as (
 		  insert into crn (crn, person)
@@ -359,9 +380,10 @@ func (a *applying) insertFresh(ctx context.Context) error {
 func (a *applying) findChanges(ctx context.Context) error {
 	_, err := a.tx.Exec(ctx, `
 		insert into changing (person, change)
-		select i.person, c.change
-		  from incoming i
-		  join person p on p.id = i.person
+		select p.id, c.change
+		  from about a
+		  join incoming i on i.row = a.row
+		  join person p on p.id = a.person
 		 cross join lateral (values
 		       ('started', not p.supervised),
 		       ('identity', p.supervised
@@ -382,8 +404,8 @@ func (a *applying) findChanges(ctx context.Context) error {
 		               i.mappa_level, i.registers, i.victim_contact, i.circumstances)),
 		       ('restrictions', p.supervised and p.restricted <> i.restricted)
 		     ) as c(change, yes)
-		 where i.applies
-		   and not i.fresh
+		 where a.applies
+		   and not a.fresh
 		   and c.yes`)
 	return err
 }
@@ -404,11 +426,12 @@ func (a *applying) updatePeople(ctx context.Context) error {
 		         else p.changed_version
 		       end,
 		       updated_at = now()
-		  from incoming i
-		 where i.applies
-		   and not i.fresh
-		   and p.id = i.person
-		   and exists (select from changing c where c.person = p.id)`,
+		  from about a
+		  join incoming i on i.row = a.row
+		 where a.applies
+		   and not a.fresh
+		   and p.id = a.person
+		   and p.id in (select person from changing)`,
 		pgx.NamedArgs{"version": a.version})
 	return err
 }

@@ -42,11 +42,12 @@ func storeLimits(ctx context.Context, tx pgx.Tx) error {
 	for _, table := range []string{"exclusion", "restriction"} {
 		_, err := tx.Exec(ctx, `
 			create temp table wanted_`+table+` on commit drop as
-			select i.person, l.subject, max(coalesce(l.until, 'infinity')) as until
-			  from incoming i
+			select a.person, l.subject, max(coalesce(l.until, 'infinity')) as until
+			  from about a
+			  join incoming i on i.row = a.row
 			 cross join jsonb_to_recordset(i.`+table+`s) as l(subject text, until timestamptz)
-			 where i.applies
-			 group by i.person, l.subject`)
+			 where a.applies
+			 group by a.person, l.subject`)
 		if err != nil {
 			return err
 		}
@@ -54,9 +55,9 @@ func storeLimits(ctx context.Context, tx pgx.Tx) error {
 			with gone as (
 			  delete
 			    from `+table+` t
-			   using incoming i
-			   where i.applies
-			     and i.person = t.person
+			   using about a
+			   where a.applies
+			     and a.person = t.person
 			     and not exists (
 			           select
 			             from wanted_`+table+` w
