@@ -71,6 +71,7 @@ type Action struct {
 	DoneAt       time.Time
 	DoneBy       string
 	Level        int    // how often it has escalated
+	Items        []Item // its checklist
 	ClosedReason string // how its match ended: dismissed, retracted, withdrawn, superseded
 }
 

@@ -99,6 +99,9 @@ func (c *Calendar) Covers() (from, until Date) { return c.from, c.until }
 // Day is the calendar day of an instant on the clock of the place.
 func (c *Calendar) Day(t time.Time) Date { return DateOf(t.In(c.zone)) }
 
+// DayLength is how long the office is open on a day without a clock change.
+func (c *Calendar) DayLength() time.Duration { return c.hours.Close - c.hours.Open }
+
 // Zone is the clock that the hours are read on.
 func (c *Calendar) Zone() *time.Location { return c.zone }
 

@@ -17,6 +17,13 @@ type Concern struct {
 	Involvements []int
 	// Subject is the person on probation of today: merges are followed.
 	Subject Person
+	// Region is that of the person's PDU, and Rota says that somebody is on its
+	// out-of-hours rota now.
+	Region string
+	Rota   bool
+	// Earlier is when each other incident of the person was, of those before this
+	// one by a year at most that are not known to be somebody else's.
+	Earlier []time.Time
 	// PractitionerGone and ManagerGone say that the extract no longer has them.
 	PractitionerGone, ManagerGone bool
 	Matches                       []MatchStanding
@@ -41,6 +48,16 @@ type MatchStanding struct {
 	JudgedBy      string
 	TransferredAt time.Time
 	Contact       string
+}
+
+// Item is one thing to think of, on the checklist of an action.
+type Item struct {
+	Rule       string
+	Why        map[string]string
+	Answer     string // done, not_needed, or empty while nobody has said
+	Note       string
+	AnsweredAt time.Time
+	AnsweredBy string // account.subject
 }
 
 // StepKind says what an action is left alone without.
@@ -74,6 +91,8 @@ type ActionChange struct {
 	Note map[string]any // ids, codes and times
 	// Kind is what the notices say, when that is more than What.
 	Kind string
+	// Items are added to the action's checklist, or asked again.
+	Items []Item
 	// Steps replace those of their kind that are still to come. They are numbered
 	// when they are written. An action that is not open any more has none.
 	Steps []Step

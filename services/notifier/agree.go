@@ -25,10 +25,24 @@ type view struct {
 	// ending says how the last live match ended; empty while one lives.
 	ending string
 	facts  map[string]string
+	// rules and calendar are those of the person's PDU.
+	rules    []Rule
+	calendar *casework.Calendar
+	bound    map[string]any
 }
 
-func newView(c *casework.Concern, now time.Time) *view {
+func (v *view) rule(name string) (Rule, bool) {
+	for _, r := range v.rules {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+func (p *Policy) view(c *casework.Concern, now time.Time) *view {
 	v := &view{Concern: c, now: now, facts: factsOf(c), priority: casework.Standard}
+	v.rules, v.calendar = p.in(c.Subject.PDU)
 	ended := c.Matches[0]
 	for _, f := range c.Matches {
 		if f.Priority.Above(v.priority) {
@@ -128,6 +142,9 @@ func (v *view) newFacts(a casework.Action) []string {
 func (v *view) owner(role casework.OwnerRole) casework.Owner {
 	s := v.Subject.Supervisor
 	o := casework.Owner{Role: role, PDU: s.PDU, Team: s.Team}
+	if role == casework.DutyOfficer && !v.Rota {
+		o.Role = casework.HeadOfPDU
+	}
 	if role == casework.Practitioner && (s.Practitioner == "" || v.PractitionerGone) {
 		o.Role = casework.Manager
 	}
@@ -139,6 +156,8 @@ func (v *view) owner(role casework.OwnerRole) casework.Owner {
 		o.Code = s.Practitioner
 	case casework.Manager:
 		o.Code = s.Manager
+	case casework.DutyOfficer:
+		o.Code = v.Region
 	default:
 		o.Code = s.PDU
 	}
@@ -149,8 +168,8 @@ func (v *view) owner(role casework.OwnerRole) casework.Owner {
 // matches as they are now. It only looks; asked again of the outcome, it has
 // nothing more to say. So a nudge may come late, twice or out of order.
 func (p *Policy) Agree(c *casework.Concern, now time.Time) (casework.Priority, []casework.ActionChange) {
-	v := newView(c, now)
-	a := &agreeing{policy: p, view: v, actions: slices.Clone(c.Actions)}
+	v := p.view(c, now)
+	a := &agreeing{view: v, actions: slices.Clone(c.Actions)}
 	if len(v.live) == 0 {
 		a.end()
 	} else {
@@ -160,7 +179,6 @@ func (p *Policy) Agree(c *casework.Concern, now time.Time) (casework.Priority, [
 }
 
 type agreeing struct {
-	policy *Policy
 	*view
 	actions []casework.Action
 	changes []casework.ActionChange
@@ -180,28 +198,28 @@ func (a *agreeing) change(c casework.ActionChange) { a.changes = append(a.change
 // pursue is for a concern with a live match: what the rules ask for is raised,
 // what had been closed is opened again, and what is open is kept true.
 func (a *agreeing) pursue() {
-	for _, r := range a.policy.Rules {
-		if r.Ended {
+	for _, r := range a.rules {
+		if r.Ended || r.ItemOf != "" {
 			continue
 		}
-		asked, why := r.When(a.view)
 		act := a.byRule(r.Name)
+		if act != nil && act.State.Open() {
+			continue // whatever raised it: what is open is kept
+		}
+		asked, why := r.When.asks(a.view)
 		switch {
+		case !asked:
 		case act == nil:
-			if asked {
-				a.raise(r, why)
-			}
+			a.raise(r, why)
 		case act.ClosedReason != "":
-			if asked {
-				a.reopen(r, act, "live again", nil)
-			}
-		case act.State == casework.ActionDone:
+			a.reopen(r, act, "live again", nil)
+		default:
 			a.reask(r, act)
 		}
 	}
 	for i := range a.actions {
 		act := &a.actions[i]
-		if r, ok := a.policy.rule(act.Rule); ok && r.Ended {
+		if r, ok := a.rule(act.Rule); ok && r.Ended {
 			if act.State.Open() {
 				a.close(act, "live again", nil)
 			}
@@ -223,6 +241,7 @@ func (a *agreeing) raise(r Rule, why map[string]string) {
 	c := casework.ActionChange{
 		What:  "raised",
 		Note:  map[string]any{"match": a.lead.ID, "owner": act.Owner.Code},
+		Items: a.items(r, nil),
 		Steps: a.plan(r, act, casework.Unacknowledged, casework.Undecided),
 		Tell:  []casework.Owner{act.Owner},
 	}
@@ -230,18 +249,33 @@ func (a *agreeing) raise(r Rule, why map[string]string) {
 		// A judgement that was carried over from an earlier revision leaves nothing to do.
 		if by, done := r.Done(a.view); done {
 			act.State, act.DoneAt, act.DoneBy = casework.ActionDone, a.now, by
-			c.Steps, c.Tell = nil, nil
+			c.Steps, c.Tell, c.Items = nil, nil, nil
 		}
 	}
 	c.Action = act
 	a.change(c)
 }
 
+// items are the things to think of for the rule's action that are not on its
+// checklist yet.
+func (a *agreeing) items(r Rule, there []casework.Item) []casework.Item {
+	var items []casework.Item
+	for _, i := range a.rules {
+		if i.ItemOf != r.Name || slices.ContainsFunc(there, func(t casework.Item) bool { return t.Rule == i.Name }) {
+			continue
+		}
+		if asked, why := i.When.asks(a.view); asked {
+			items = append(items, casework.Item{Rule: i.Name, Why: why})
+		}
+	}
+	return items
+}
+
 // start sets the clocks of an action going.
 func (a *agreeing) start(r Rule, act *casework.Action) {
 	clock := r.Clock[act.Priority]
-	act.AckDue = a.policy.after(a.now, clock.Acknowledge, 1)
-	act.Due = a.policy.after(a.now, clock.Decide, 1)
+	act.AckDue = clock.Acknowledge.after(a.calendar, a.now, 1)
+	act.Due = clock.Decide.after(a.calendar, a.now, 1)
 }
 
 // plan are the steps by the action's deadlines, of the kinds that are given.
@@ -256,7 +290,7 @@ func (a *agreeing) plan(r Rule, act casework.Action, kinds ...casework.StepKind)
 		if s.Kind == casework.Undecided {
 			from, span = act.Due, clock.Decide
 		}
-		steps = append(steps, casework.Step{Kind: s.Kind, Target: s.Target, DueAt: a.policy.after(from, span, s.Past)})
+		steps = append(steps, casework.Step{Kind: s.Kind, Target: s.Target, DueAt: span.after(a.calendar, from, s.Past)})
 	}
 	slices.SortStableFunc(steps, func(s, t casework.Step) int { return s.DueAt.Compare(t.DueAt) })
 	return steps
@@ -300,13 +334,19 @@ func (a *agreeing) reopen(r Rule, act *casework.Action, why string, facts []stri
 		note["facts"] = facts
 		flag = "the facts have changed: " + strings.Join(facts, ", ")
 	}
-	a.change(casework.ActionChange{Action: *act, What: "reopened", Note: note, Steps: steps, Tell: everyone(told, act.Owner), Flag: flag})
+	act.Items = a.items(r, nil) // each is asked again: it was answered on other facts
+	a.change(casework.ActionChange{Action: *act, What: "reopened", Note: note, Items: act.Items, Steps: steps, Tell: everyone(told, act.Owner), Flag: flag})
 }
 
 // maintain keeps an open action true: what it is about, whose it is, how sure
 // and how pressing.
 func (a *agreeing) maintain(act *casework.Action) {
-	rule, known := a.policy.rule(act.Rule)
+	rule, known := a.rule(act.Rule)
+	if known && rule.OnDecision && !a.decided() {
+		// The decision that it was about is open again; another will raise it anew.
+		a.close(act, "not decided", nil)
+		return
+	}
 	if known && rule.Done != nil {
 		if by, done := rule.Done(a.view); done {
 			if act.AckedAt.IsZero() {
@@ -325,7 +365,7 @@ func (a *agreeing) maintain(act *casework.Action) {
 		a.change(casework.ActionChange{Action: *act, What: "acknowledged", By: act.AckedBy})
 	}
 	if known {
-		a.inform(act)
+		a.inform(rule, act)
 		a.press(rule, act)
 		a.rehome(rule, act)
 	}
@@ -359,14 +399,26 @@ func (a *agreeing) verify(act *casework.Action) {
 	a.change(c)
 }
 
-// inform tells the owner that the facts have changed while the action is open.
-func (a *agreeing) inform(act *casework.Action) {
-	changed := a.newFacts(*act)
-	if len(changed) == 0 {
+// inform tells the owner that the facts have changed while the action is open,
+// and what there is to think of besides.
+func (a *agreeing) inform(r Rule, act *casework.Action) {
+	changed, items := a.newFacts(*act), a.items(r, act.Items)
+	if len(changed) == 0 && len(items) == 0 {
 		return
 	}
-	act.Facts = a.facts
-	a.change(casework.ActionChange{Action: *act, What: "informed", Note: map[string]any{"facts": changed, "revision": a.Revision}, Tell: []casework.Owner{act.Owner}})
+	note := map[string]any{"revision": a.Revision}
+	if len(changed) > 0 {
+		act.Facts, note["facts"] = a.facts, changed
+	}
+	if len(items) > 0 {
+		names := make([]string, len(items))
+		for i, item := range items {
+			names[i] = item.Rule
+		}
+		note["items"] = names
+		act.Items = append(act.Items, items...)
+	}
+	a.change(casework.ActionChange{Action: *act, What: "informed", Note: note, Items: items, Tell: []casework.Owner{act.Owner}})
 }
 
 // press shortens the clocks of an action whose concern has become more
@@ -388,7 +440,7 @@ func (a *agreeing) press(r Rule, act *casework.Action) {
 func (a *agreeing) rehome(r Rule, act *casework.Action) {
 	s := a.Subject.Supervisor
 	gone := act.Owner.Role == casework.Practitioner && act.Owner.Code == s.Practitioner && a.PractitionerGone ||
-		act.Owner.Role == casework.Manager && act.Owner.Code == s.Manager && a.ManagerGone
+		act.Owner.Role == casework.Manager && (act.Owner.Code == s.Manager && a.ManagerGone || s.Manager != "" && act.Owner.Code != s.Manager)
 	if act.Practitioner == s.Practitioner && act.Owner.PDU == s.PDU && act.Owner.Team == s.Team && !gone {
 		return
 	}
@@ -402,7 +454,7 @@ func (a *agreeing) rehome(r Rule, act *casework.Action) {
 	}
 	// The new owner has not seen it, so that clock begins anew; the decision's does not.
 	act.State, act.AckedAt, act.AckedBy = casework.ActionOpen, time.Time{}, ""
-	act.AckDue = a.policy.after(a.now, r.Clock[act.Priority].Acknowledge, 1)
+	act.AckDue = r.Clock[act.Priority].Acknowledge.after(a.calendar, a.now, 1)
 	steps := a.plan(r, *act, casework.Unacknowledged)
 	a.change(casework.ActionChange{Action: *act, What: "reassigned", Note: note, Steps: steps, Tell: []casework.Owner{act.Owner, was}})
 }
@@ -413,17 +465,17 @@ func (a *agreeing) rehome(r Rule, act *casework.Action) {
 func (a *agreeing) end() {
 	for i := range a.actions {
 		act := &a.actions[i]
-		r, known := a.policy.rule(act.Rule)
+		r, known := a.rule(act.Rule)
 		if known && r.Ended || act.ClosedReason == a.ending {
 			continue
 		}
 		a.close(act, a.ending, &r)
 	}
-	for _, r := range a.policy.Rules {
+	for _, r := range a.rules {
 		if !r.Ended {
 			continue
 		}
-		asked, why := r.When(a.view)
+		asked, why := r.When.asks(a.view)
 		if act := a.byRule(r.Name); asked && act == nil {
 			a.raise(r, why)
 		} else if asked && act.ClosedReason != "" {

@@ -9,7 +9,7 @@ import (
 // comesBack is how long after its last step an undecided action comes back to
 // those who were told last. It goes on for as long as nobody decides: what was
 // acknowledged and left alone must not fall silent.
-var comesBack = Span{For: 8 * time.Hour}
+var comesBack = Span{Days: 1}
 
 // Escalate says what a step that is due leads to; nothing if what it waited for
 // has happened.
@@ -42,7 +42,8 @@ func (p *Policy) Escalate(d casework.DueStep, now time.Time) (casework.ActionCha
 		Step: d.Step,
 	}
 	if d.Last && d.Kind != casework.Unacknowledged { // who has not acknowledged has not decided either
-		c.Steps = []casework.Step{{Kind: d.Kind, Target: d.Target, DueAt: p.after(now, comesBack, 1)}}
+		_, calendar := p.in(d.Supervisor.PDU)
+		c.Steps = []casework.Step{{Kind: d.Kind, Target: d.Target, DueAt: comesBack.after(calendar, now, 1)}}
 	}
 	return c, true
 }

@@ -36,7 +36,8 @@ type Store interface {
 	Escalate(ctx context.Context, now time.Time, limit int,
 		escalate func(casework.DueStep) (casework.ActionChange, bool)) (changes []casework.ActionChange, due int, err error)
 	// Disagreeing are matches whose actions should have followed them long ago.
-	Disagreeing(ctx context.Context, before time.Time, limit int) ([]casework.MatchID, error)
+	// At night those that are urgent and unattended are among them.
+	Disagreeing(ctx context.Context, before, now time.Time, night bool, limit int) ([]casework.MatchID, error)
 	Backlogs(ctx context.Context, now time.Time) ([]casework.Backlog, error)
 }
 
@@ -127,6 +128,14 @@ func matchOf(e events.Event) (casework.MatchID, error) {
 		about, err = decode[events.MatchRetracted](e)
 	case "matches.superseded":
 		about, err = decode[events.MatchSuperseded](e)
+	case "actions.acknowledged":
+		var env events.Envelope[events.ActionAcknowledged]
+		env, err = events.Decode[events.ActionAcknowledged](e)
+		about.MatchID = env.AdditionalInformation.MatchID
+	case "decisions.recorded":
+		var env events.Envelope[events.DecisionRecorded]
+		env, err = events.Decode[events.DecisionRecorded](e)
+		about.MatchID = env.AdditionalInformation.MatchID
 	default:
 		if strings.HasPrefix(e.Subject, "matches.") {
 			err = events.Permanent(fmt.Errorf("event %d on %s: not a subject that the notifier knows", e.ID, e.Subject))
@@ -191,7 +200,8 @@ func (n *Notifier) Escalate(ctx context.Context) (int, error) {
 // the others.
 func (n *Notifier) Sweep(ctx context.Context) (int, error) {
 	// The ledger's own clock says when a match changed, whatever Now is.
-	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), 10*batch)
+	now := n.now()
+	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), now, !n.policy.Calendar.IsWorking(now), 10*batch)
 	if err != nil {
 		return 0, err
 	}
@@ -234,9 +244,13 @@ const stage = "notifier"
 // Run reads the stream, escalates, sweeps and measures until the context ends.
 func (n *Notifier) Run(ctx context.Context, from Reader) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return from.Read(ctx, stream.Reader{Stream: stream.Matches, Name: stage, Handle: n.Handle, Quarantine: n.quarantine, Batch: batch})
-	})
+	// What people do with actions matters too: a decision wants a signature, and
+	// what somebody has taken is no longer the night's.
+	for _, name := range []string{stream.Matches, stream.Actions} {
+		group.Go(func() error {
+			return from.Read(ctx, stream.Reader{Stream: name, Name: stage, Handle: n.Handle, Quarantine: n.quarantine, Batch: batch})
+		})
+	}
 	for _, w := range []struct {
 		work  string
 		every time.Duration

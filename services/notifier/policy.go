@@ -1,34 +1,59 @@
 package notifier
 
 import (
+	"slices"
 	"time"
+
+	"cel.dev/cel-go/cel"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// Policy says what a match asks of whom, and by when.
+// Policy says what a match asks of whom, and by when. It is read from a file;
+// see [ReadPolicy]. It is never changed once read, so many may use it at once.
 type Policy struct {
 	Rules []Rule
-	// Calendar counts the working time of the clocks.
+	// Calendar counts working time where a PDU has no hours of its own.
 	Calendar *casework.Calendar
+	// PDUs are those with hours, clocks or rules of their own.
+	PDUs map[string]*Local
+	// Digest tells one policy from another.
+	Digest string
 }
 
-// Rule raises one action for one concern.
+// Local is what one PDU adds to the policy or tightens in it.
+type Local struct {
+	Calendar *casework.Calendar
+	// Clocks replace a rule's where they are shorter.
+	Clocks map[string]map[casework.Priority]Clock
+	Rules  []Rule
+}
+
+// Rule raises one action for one concern, or one item on another rule's.
 type Rule struct {
 	// Name is kept on the action; with incident and person it is its key.
-	Name  string
+	Name string
+	// Title says in words what is to be done.
+	Title string
 	Owner casework.OwnerRole
-	// When says whether the concern asks for it, and which values made it so.
-	When func(*view) (bool, map[string]string)
-	// Done says that nothing is left to do, and by whom it was done.
+	// ItemOf makes it an item on the checklist of that rule's action, without a
+	// clock of its own: one match is one list with few clocks, not a dozen alarms.
+	ItemOf string
+	When   condition
+	// Done says that nothing is left to do, and by whom it was done; nil for
+	// what somebody has to say.
 	Done func(*view) (by string, done bool)
 	// Ended rules look at concerns of which no match is live; the others at live ones.
 	Ended bool
 	// Reasks asks again when the facts change after the decision.
 	Reasks bool
-	Clock  map[casework.Priority]Clock
-	// Steps are what happens when the action is left alone.
+	// OnDecision rules look at a decision that was recorded, and wait while it is
+	// asked again.
+	OnDecision bool
+	Clock      map[casework.Priority]Clock
+	// Steps are what happen when the action is left alone.
 	Steps []StepRule
+	line  int
 }
 
 // Clock is how long an action may take.
@@ -37,8 +62,10 @@ type Clock struct {
 	Decide      Span
 }
 
-// Span is a length of time, in working time unless Elapsed.
+// Span is a length of time: working days, and a duration in working time unless
+// Elapsed.
 type Span struct {
+	Days    int // working days, each as long as the office is open
 	For     time.Duration
 	Elapsed bool
 }
@@ -53,121 +80,73 @@ type StepRule struct {
 	Past float64
 }
 
+// condition is a rule's when, compiled.
+type condition struct {
+	source string
+	line   int
+	run    cel.Program
+	// values are the facts that it looks at, each on its own: why an action exists.
+	values []value
+	// also is the shipped condition, where a policy has one of its own beside it.
+	also *condition
+}
+
+type value struct {
+	source string
+	run    cel.Program
+}
+
 // The names of the rules that the notifier itself depends on.
 const (
 	AcknowledgeMatch = "acknowledge_match"
-	TransferMatch    = "transfer_match"
 	ReviewIncident   = "review_incident"
-	WithdrawContact  = "withdraw_contact"
+	OutOfHours       = "out_of_hours"
 )
 
+// length of the span in time on the calendar; days count as its working days.
+func (s Span) length(c *casework.Calendar) time.Duration {
+	return time.Duration(s.Days)*c.DayLength() + s.For
+}
+
 // after is the instant at which some part or multiple of the span has passed.
-func (p *Policy) after(t time.Time, s Span, times float64) time.Time {
-	d := time.Duration(float64(s.For) * times)
+func (s Span) after(c *casework.Calendar, t time.Time, times float64) time.Time {
+	d := time.Duration(float64(s.length(c)) * times)
 	if s.Elapsed {
 		return t.Add(d)
 	}
-	return p.Calendar.Add(t, d)
+	return c.Add(t, d)
 }
 
-func (p *Policy) rule(name string) (Rule, bool) {
-	for _, r := range p.Rules {
-		if r.Name == name {
-			return r, true
+// noLongerThan reports whether s gives no more time than t, whenever it begins.
+// Elapsed time is never longer than the same working time.
+func (s Span) noLongerThan(t Span, c *casework.Calendar) bool {
+	return s.length(c) <= t.length(c) && (s.Elapsed || !t.Elapsed)
+}
+
+// in is the policy as one PDU has it.
+func (p *Policy) in(pdu string) (rules []Rule, calendar *casework.Calendar) {
+	local := p.PDUs[pdu]
+	if local == nil {
+		return p.Rules, p.Calendar
+	}
+	rules = p.Rules
+	if len(local.Clocks) > 0 {
+		rules = slices.Clone(rules)
+		for i, r := range rules {
+			if clock, ok := local.Clocks[r.Name]; ok {
+				rules[i].Clock = clock
+			}
 		}
 	}
-	return Rule{}, false
+	return append(rules[:len(rules):len(rules)], local.Rules...), local.Calendar
 }
 
-// Default is the policy that ships: a sensible start, not legal advice.
-func Default() *Policy {
-	working := func(d time.Duration) Span { return Span{For: d} }
-	const day = 8 * time.Hour
-	// Left alone, an action comes back to its owner, then goes up. To acknowledge
-	// is not to decide, so each has its own clock.
-	ladder := []StepRule{
-		{Kind: casework.Unacknowledged},
-		{Kind: casework.Unacknowledged, Target: casework.Manager, Past: 0.5},
-		{Kind: casework.Unacknowledged, Target: casework.HeadOfPDU, Past: 1},
-		{Kind: casework.Undecided},
-		{Kind: casework.Undecided, Target: casework.Manager, Past: 0.25},
-		{Kind: casework.Undecided, Target: casework.HeadOfPDU, Past: 0.5},
-	}
-	return &Policy{
-		Calendar: casework.EnglandAndWales(),
-		Rules: []Rule{
-			{
-				Name:  AcknowledgeMatch,
-				Owner: casework.Administrator,
-				When:  always,
-				Done:  judged,
-				Clock: map[casework.Priority]Clock{
-					casework.Urgent:   {working(30 * time.Minute), working(time.Hour)},
-					casework.High:     {working(2 * time.Hour), working(4 * time.Hour)},
-					casework.Standard: {working(4 * time.Hour), working(day)},
-				},
-				Steps: ladder,
-			},
-			{
-				Name:   ReviewIncident,
-				Owner:  casework.Practitioner,
-				When:   sureEnough,
-				Reasks: true,
-				Clock: map[casework.Priority]Clock{
-					casework.Urgent:   {working(time.Hour), working(4 * time.Hour)},
-					casework.High:     {working(4 * time.Hour), working(day)},
-					casework.Standard: {working(day), working(3 * day)},
-				},
-				Steps: ladder,
-			},
-			{
-				Name:  TransferMatch,
-				Owner: casework.Administrator,
-				When:  confirmed,
-				Done:  transferred,
-				Clock: map[casework.Priority]Clock{
-					casework.Urgent:   {working(time.Hour), working(2 * time.Hour)},
-					casework.High:     {working(4 * time.Hour), working(day)},
-					casework.Standard: {working(day), working(2 * day)},
-				},
-				Steps: ladder,
-			},
-			{
-				Name:  WithdrawContact,
-				Owner: casework.Administrator,
-				When:  wronglyTransferred,
-				Ended: true,
-				Clock: map[casework.Priority]Clock{
-					casework.Urgent:   {working(time.Hour), working(4 * time.Hour)},
-					casework.High:     {working(time.Hour), working(4 * time.Hour)},
-					casework.Standard: {working(time.Hour), working(4 * time.Hour)},
-				},
-				Steps: ladder,
-			},
-		},
-	}
-}
-
-func always(v *view) (bool, map[string]string) {
-	return true, map[string]string{"band": string(v.lead.Band)}
-}
-
-// sureEnough: what is certain goes to the practitioner at once, what is not
-// waits for somebody to look at it.
-func sureEnough(v *view) (bool, map[string]string) {
-	for _, f := range v.live {
-		switch {
-		case f.State == casework.MatchConfirmed:
-			return true, map[string]string{"match": "confirmed"}
-		case f.Band == casework.Certain:
-			return true, map[string]string{"match": "certain"}
-		}
-	}
-	return false, nil
-}
-
-func confirmed(v *view) (bool, map[string]string) {
-	return v.confirmed, map[string]string{"match": "confirmed"}
+// done are the ways in which an action is done without anybody saying so.
+var done = map[string]func(*view) (string, bool){
+	"judged":        judged,
+	"transferred":   transferred,
+	"countersigned": countersigned,
+	"attended":      attended,
 }
 
 // judged: somebody has said of each match what it is. A match that somebody
@@ -183,6 +162,7 @@ func judged(v *view) (string, bool) {
 	return by, true
 }
 
+// transferred: every confirmed match is in the case record.
 func transferred(v *view) (string, bool) {
 	for _, f := range v.live {
 		if f.State == casework.MatchConfirmed && f.TransferredAt.IsZero() {
@@ -192,12 +172,27 @@ func transferred(v *view) (string, bool) {
 	return "", v.confirmed
 }
 
-// wronglyTransferred: what is in the case record has to come out of it again.
-func wronglyTransferred(v *view) (bool, map[string]string) {
-	for _, f := range v.Matches {
-		if !f.TransferredAt.IsZero() && (f.State == casework.MatchRetracted || f.State == casework.MatchDismissed) {
-			return true, map[string]string{"match": string(f.State)}
+// countersigned: a decision that stands has a manager's signature.
+func countersigned(v *view) (string, bool) {
+	d, ok := v.decision()
+	return d.CountersignedBy, ok && d.CountersignedBy != ""
+}
+
+// attended: somebody whose work it is has it, and the night's is over.
+func attended(v *view) (string, bool) { return "", !v.unattended() }
+
+// decision is the newest that was recorded on the review.
+func (v *view) decision() (casework.Decision, bool) {
+	for _, a := range v.Actions {
+		if a.Rule == ReviewIncident && a.State == casework.ActionDone {
+			d, ok := v.Decided[a.ID]
+			return d, ok
 		}
 	}
-	return false, nil
+	return casework.Decision{}, false
+}
+
+func (v *view) decided() bool {
+	_, ok := v.decision()
+	return ok
 }

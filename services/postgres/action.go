@@ -23,7 +23,7 @@ func (db *DB) SettleActions(ctx context.Context, matches []casework.MatchID, now
 	}
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		s = casework.SettledActions{}
-		all, err := concerns(ctx, tx, matches)
+		all, err := concerns(ctx, tx, matches, now)
 		if err != nil {
 			return err
 		}
@@ -288,6 +288,7 @@ func trail(ctx context.Context, tx pgx.Tx, changes []casework.ActionChange, chan
 	}
 	var history []historyRow
 	var planned []stepRow
+	var items []itemRow
 	var notices []noticeRow
 	var told []events.Event
 	for _, c := range changes {
@@ -302,6 +303,9 @@ func trail(ctx context.Context, tx pgx.Tx, changes []casework.ActionChange, chan
 			steps[id]++
 			planned = append(planned, stepRow{id, steps[id], string(s.Kind), string(s.Target), s.DueAt})
 		}
+		for _, i := range c.Items {
+			items = append(items, itemRow{id, i.Rule, orEmpty(i.Why), now})
+		}
 		notices = append(notices, noticesOf(c, entries[id], now)...)
 		if e, ok := eventOf(c, now); ok {
 			told = append(told, e)
@@ -313,6 +317,9 @@ func trail(ctx context.Context, tx pgx.Tx, changes []casework.ActionChange, chan
 		  from jsonb_populate_recordset(null::action_history, @rows)`,
 		pgx.NamedArgs{"rows": history}); err != nil {
 		return fmt.Errorf("write the history of %d changes: %w", len(changes), err)
+	}
+	if err := insertItems(ctx, tx, items); err != nil {
+		return err
 	}
 	if err := insertSteps(ctx, tx, planned); err != nil {
 		return err
@@ -365,10 +372,15 @@ func eventOf(c casework.ActionChange, now time.Time) (events.Event, bool) {
 	return events.Event{}, false
 }
 
+func completed(a lockedAction) events.Event {
+	return events.New(time.Now(), events.ActionClosed(a.event()))
+}
+
 // Disagreeing are matches whose actions should have followed them before a
 // time, and the matches of open actions whose owner is no longer the one that
-// the case record gives. Those that a lost nudge would leave alone for ever.
-func (db *DB) Disagreeing(ctx context.Context, before time.Time, limit int) ([]casework.MatchID, error) {
+// the case record gives. Those that a lost nudge would leave alone for ever. At
+// night also what is urgent, nobody has taken, and the duty officer has not had.
+func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool, limit int) ([]casework.MatchID, error) {
 	rows, _ := db.pool.Query(ctx, `
 		(select id
 		   from match
@@ -381,15 +393,32 @@ func (db *DB) Disagreeing(ctx context.Context, before time.Time, limit int) ([]c
 		   from action a
 		   join person q on q.id = a.person
 		   join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
+		   join team t on t.code = p.team
 		   left join staff s on s.code = a.owner and a.owner_role in ('practitioner', 'manager')
 		  where a.state in ('open', 'acknowledged')
 		    and (   p.pdu <> a.pdu
 		         or p.team <> a.team
-		         or p.practitioner <> a.practitioner
+		         or holder(p.practitioner, @now) <> a.practitioner
+		         or a.owner_role = 'manager' and holder(t.manager, @now) not in (a.owner, '')
 		         or s.gone_at is not null)
 		  order by a.id
+		  limit @limit)
+		union
+		(select a.match
+		   from action a
+		  where @night
+		    and a.state = 'open'
+		    and a.priority = 'urgent'
+		    and a.rule in ('acknowledge_match', 'review_incident')
+		    and not exists (
+		          select 1
+		            from action o
+		           where o.incident = a.incident
+		             and o.person = a.person
+		             and (o.rule = 'out_of_hours' or o.acked_at is not null))
+		  order by a.id
 		  limit @limit)`,
-		pgx.NamedArgs{"before": before, "limit": limit})
+		pgx.NamedArgs{"before": before, "now": now, "night": night, "limit": limit})
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[casework.MatchID])
 	if err != nil {
 		return nil, fmt.Errorf("look for matches whose actions have not followed: %w", problem(err))

@@ -20,7 +20,7 @@ type concernKey struct {
 
 // concerns reads everything about the incidents and people of the matches,
 // under the incidents' lock, in the order of incident and person.
-func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID) ([]*casework.Concern, error) {
+func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID, now time.Time) ([]*casework.Concern, error) {
 	ids := plain(matches)
 	// Sorted, so that two notifiers wait for each other in one order. Not "for
 	// update": rows that only refer to the incident need not wait.
@@ -41,7 +41,10 @@ func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID) ([]*ca
 	if err := reports(ctx, tx, all); err != nil {
 		return nil, err
 	}
-	if err := subjects(ctx, tx, all); err != nil {
+	if err := subjects(ctx, tx, all, now); err != nil {
+		return nil, err
+	}
+	if err := earlier(ctx, tx, all); err != nil {
 		return nil, err
 	}
 	return all, actionsOf(ctx, tx, all)
@@ -131,7 +134,7 @@ func reports(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 
 // subjects adds the people on probation of today, without their names: nothing
 // that is settled here depends on one.
-func subjects(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
+func subjects(ctx context.Context, tx pgx.Tx, all []*casework.Concern, now time.Time) error {
 	people := make([]int64, len(all))
 	for i, c := range all {
 		people[i] = int64(c.Person)
@@ -139,28 +142,38 @@ func subjects(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 	rows, _ := tx.Query(ctx, `
 		select w.n,
 		       p.id, p.crn, p.order_type, p.rosh, p.mappa_category, p.mappa_level, p.registers, p.restricted,
-		       p.victim_contact, p.circumstances, p.pdu, p.team, p.practitioner, t.manager, p.supervised,
+		       p.victim_contact, p.circumstances, p.pdu, p.team,
+		       holder(p.practitioner, @now), holder(t.manager, @now), p.supervised,
 		       s.gone_at is not null,
-		       b.gone_at is not null
+		       b.gone_at is not null,
+		       u.region,
+		       exists (
+		         select 1
+		           from rota d
+		          where d.region = u.region
+		            and d.starts <= @now
+		            and d.ends > @now)
 		  from unnest(@people::bigint[]) with ordinality as w (person, n)
 		  join person q on q.id = w.person
 		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 		  join team t on t.code = p.team
+		  join pdu u on u.code = p.pdu
 		  left join staff s on s.code = p.practitioner
 		  left join staff b on b.code = t.manager`,
-		pgx.NamedArgs{"people": people})
+		pgx.NamedArgs{"people": people, "now": now})
 	var n int
 	var p casework.Person
 	var circumstances []byte
-	var practitionerGone, managerGone bool
+	var practitionerGone, managerGone, rota bool
+	var region string
 	_, err := pgx.ForEachRow(rows, []any{&n,
 		&p.ID, &p.CRN, &p.OrderType, &p.RoSH, &p.MAPPA.Category, &p.MAPPA.Level, &p.Registers, &p.Restricted,
 		&p.VictimContact, &circumstances, &p.PDU, &p.Team, &p.Practitioner, &p.Manager, &p.Supervised,
-		&practitionerGone, &managerGone}, func() error {
+		&practitionerGone, &managerGone, &region, &rota}, func() error {
 		c := all[n-1]
 		c.Subject = p
 		c.Subject.Registers = append([]string(nil), p.Registers...)
-		c.PractitionerGone, c.ManagerGone = practitionerGone, managerGone
+		c.PractitionerGone, c.ManagerGone, c.Region, c.Rota = practitionerGone, managerGone, region, rota
 		c.Subject.Circumstances = casework.Circumstances{}
 		if json.Unmarshal(circumstances, &c.Subject.Circumstances) != nil {
 			return fmt.Errorf("person %d: the circumstances cannot be read", p.ID)
@@ -169,6 +182,40 @@ func subjects(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 	})
 	if err != nil {
 		return fmt.Errorf("read the people of %d concerns: %w", len(all), err)
+	}
+	return nil
+}
+
+// earlier adds when the other incidents of the year before were that are not
+// known to be somebody else's.
+func earlier(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
+	incidents, people := make([]int64, len(all)), make([]int64, len(all))
+	occurred := make([]time.Time, len(all))
+	for i, c := range all {
+		incidents[i], people[i], occurred[i] = int64(c.Incident), int64(c.Person), c.Report.OccurredFrom
+	}
+	rows, _ := tx.Query(ctx, `
+		select w.n,
+		       r.occurred_from
+		  from unnest(@incidents::bigint[], @people::bigint[], @occurred::timestamptz[]) with ordinality as w (incident, person, occurred, n)
+		  join match m on m.person = w.person
+		  join revision r on r.incident = m.incident and r.number = m.revision
+		 where m.incident <> w.incident
+		   and m.state in ('open', 'unsure', 'confirmed')
+		   and (m.state = 'confirmed' or m.band <> 'possible')
+		   and r.occurred_from <= w.occurred
+		   and r.occurred_from > w.occurred - interval '366 days'
+		 group by w.n, m.incident, r.occurred_from -- two matches in one incident are one incident
+		 order by w.n, r.occurred_from`,
+		pgx.NamedArgs{"incidents": incidents, "people": people, "occurred": occurred})
+	var n int
+	var at time.Time
+	_, err := pgx.ForEachRow(rows, []any{&n, &at}, func() error {
+		all[n-1].Earlier = append(all[n-1].Earlier, at)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the earlier incidents of %d concerns: %w", len(all), err)
 	}
 	return nil
 }
@@ -227,6 +274,27 @@ func actionsOf(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 	})
 	if err != nil {
 		return fmt.Errorf("read the decisions on %d actions: %w", len(ids), err)
+	}
+	rows, _ = tx.Query(ctx, `
+		select action, rule, answer
+		  from checklist
+		 where action = any(@ids)
+		 order by action, raised_at, rule`,
+		pgx.NamedArgs{"ids": ids})
+	items := map[casework.ActionID][]casework.Item{}
+	var of casework.ActionID
+	var item casework.Item
+	_, err = pgx.ForEachRow(rows, []any{&of, &item.Rule, &item.Answer}, func() error {
+		items[of] = append(items[of], item)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the checklists of %d actions: %w", len(ids), err)
+	}
+	for _, c := range all {
+		for i := range c.Actions {
+			c.Actions[i].Items = items[c.Actions[i].ID]
+		}
 	}
 	rows, _ = tx.Query(ctx, `
 		select distinct action, owner_role, owner

@@ -63,7 +63,7 @@ func dueSteps(ctx context.Context, tx pgx.Tx, now time.Time, limit int) ([]casew
 		            and l.n > s.n
 		            and l.kind = s.kind
 		            and l.cancelled_at is null),
-		       p.pdu, p.team, p.practitioner, t.manager,
+		       p.pdu, p.team, holder(p.practitioner, @now), holder(t.manager, @now),
 		       b.gone_at is not null,
 		       not exists (
 		         select 1
