@@ -39,6 +39,7 @@ type World struct {
 	DB *postgres.DB
 
 	nats    stream.Config
+	streams jetstream.JetStream
 	moved   atomic.Int64 // how far the story's clock is ahead
 	log     *journal
 	running []*Process
@@ -136,9 +137,14 @@ func (w *World) PassesUntil(t time.Time) {
 }
 
 // Streams are the bare JetStream, for a story in which something happens to it.
-func (w *World) Streams() jetstream.JetStream { return natstest.JetStream(w, w.nats) }
+func (w *World) Streams() jetstream.JetStream {
+	if w.streams == nil {
+		w.streams = natstest.JetStream(w, w.nats)
+	}
+	return w.streams
+}
 
-// patience is how long a story waits for what must come.
+// patience is how long a story waits while nothing at all moves.
 const patience = 60 * time.Second
 
 // unsettled are the things that a story waits for. Each is a state of the
@@ -163,17 +169,20 @@ func (w *World) Settled() {
 	}, func() string { return "still " + last })
 }
 
-// Eventually waits until something is so. What says what is missing if it
-// never is.
+// Eventually waits until something is so. What says what is missing; as long as
+// that changes, there is hope.
 func (w *World) Eventually(so func() bool, what func() string) {
 	w.Helper()
-	until := time.Now().Add(patience)
+	until, missing := time.Now().Add(patience), ""
 	for !so() {
+		if now := what(); now != missing {
+			missing, until = now, time.Now().Add(patience)
+		}
 		if time.Now().After(until) {
-			w.Fatalf("waited %s in vain: %s", patience, what())
+			w.Fatalf("waited %s in vain: %s", patience, missing)
 		}
 		// The ledger tells of events, and not of every state; so it is asked.
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 

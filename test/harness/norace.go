@@ -1,0 +1,6 @@
+//go:build !race
+
+package harness
+
+// Racing says that the race detector looks on.
+const Racing = false
