@@ -277,3 +277,31 @@ func one[T any](s *Scene, sql string, args ...any) T {
 	s.Helper()
 	return pgtest.One[T](s.TB, s.DB, sql, args...)
 }
+
+// Judge has somebody judge a match as it stands.
+func (s *Scene) Judge(who string, id casework.MatchID, v casework.Verdict) {
+	s.Helper()
+	me := s.Accounts[who]
+	m, err := s.DB.Match(s.Context(), me.ID, id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if _, err := s.DB.Judge(s.Context(), postgres.Judgement{Match: id, Verdict: v, Reason: "because of the test", By: me, Seen: m.Seen}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// Decide has somebody record a decision that needs a countersignature, and
+// gives its number.
+func (s *Scene) Decide(who string, id casework.ActionID) int64 {
+	s.Helper()
+	_, err := s.DB.Decide(s.Context(), postgres.NewDecision{
+		Action: id, Outcome: casework.OutcomeEnforcement, Rationale: "A second incident in a week, against the conditions.",
+		RiskChanged: true, RiskReason: "Frequency rises.", ManagerConsulted: Manager, ConsultedAt: s.Now.Add(-time.Minute),
+		CountersignNeeded: true, CountersignDue: s.Now.Add(48 * time.Hour), By: s.Accounts[who],
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	return one[int64](s, `select max(id) from decision where action = @id`, pgx.NamedArgs{"id": id})
+}

@@ -1,0 +1,200 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+// world is a scene with a desk and a browser in front of it.
+type world struct {
+	*scene.Scene
+	url     string
+	browser context.Context
+}
+
+func open(t *testing.T) *world {
+	t.Helper()
+	path := chromium(t)
+	s := scene.New(t)
+	d, err := desk.New(desk.Config{DB: s.DB, Demo: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(d.Routes())
+	t.Cleanup(server.Close)
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.NoSandbox,
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	browser, stopBrowser := chromedp.NewContext(allocator)
+	t.Cleanup(stopBrowser)
+	if err := chromedp.Do(browser); err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	return &world{s, server.URL, browser}
+}
+
+// chromium is where the browser is. In CI its absence is a failure.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	const remedy = "no Chromium on this machine; on Debian: apt-get install chromium"
+	if os.Getenv("CI") == "true" {
+		t.Fatal(remedy)
+	}
+	t.Skip(remedy)
+	return ""
+}
+
+// tab is somebody's browser, signed in or not.
+type tab struct {
+	*testing.T
+	*world
+	ctx context.Context
+}
+
+// shape is a size of window.
+type shape struct {
+	name          string
+	width, height int64
+	mobile        bool
+}
+
+var (
+	wide   = shape{"desktop", 1280, 1000, false}
+	narrow = shape{"phone", 390, 844, true}
+)
+
+// tab opens a tab with cookies of its own.
+func (w *world) tab(t *testing.T, s shape) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(w.browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	ctx, timeout := context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(timeout)
+	b := &tab{t, w, ctx}
+	if s.mobile {
+		b.do(chromedp.EmulateViewport(s.width, s.height, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	} else {
+		b.do(chromedp.EmulateViewport(s.width, s.height))
+	}
+	return b
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func get[T any](b *tab, what chromedp.Action[T]) T {
+	b.Helper()
+	v, err := chromedp.Run(b.ctx, what)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v
+}
+
+type css = chromedp.CSS
+
+func (b *tab) goTo(path string) {
+	b.Helper()
+	b.do(chromedp.Navigate(b.url+path), chromedp.WaitReady(css("main")))
+}
+
+func (b *tab) signIn(who string) {
+	b.Helper()
+	b.goTo("/sign-in")
+	b.do(chromedp.Click(css(`input[value="persona:`+who+`"]`)), chromedp.Click(css(`main button[type=submit]`)), chromedp.WaitReady(css(".desk-header__who")))
+}
+
+func (b *tab) language(lang string) {
+	b.Helper()
+	b.goTo("/language/" + lang + "?back=/sign-in")
+}
+
+func (b *tab) path() string {
+	b.Helper()
+	return strings.TrimPrefix(get(b, chromedp.Location()), b.url)
+}
+
+func (b *tab) text(selector string) string {
+	b.Helper()
+	return strings.Join(strings.Fields(get(b, chromedp.Text(css(selector)))), " ")
+}
+
+// noScript turns JavaScript off for what follows.
+func (b *tab) noScript() {
+	b.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+}
+
+// picture keeps a picture of the whole page, if somebody asked for pictures.
+func (b *tab) picture(name string) {
+	b.Helper()
+	folder := os.Getenv("SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	png := get(b, chromedp.FullScreenshot(100))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// axe reports what a page breaks of WCAG 2.2 AA.
+func (b *tab) axe(name string) {
+	b.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "..", "deploy", "assets", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		const remedy = "axe-core is not installed; run: make assets"
+		if os.Getenv("CI") == "true" {
+			b.Fatal(remedy)
+		}
+		b.Skip(remedy)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](string(source) + "; 0"))
+	out := get(b, chromedp.Evaluate[string](`axe.run(document, {
+		runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+	}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, help: v.help,
+		nodes: v.nodes.map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).slice(0, 3)}))))`, chromedp.EvalAwaitPromise))
+	var violations []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	if err := json.Unmarshal([]byte(out), &violations); err != nil {
+		b.Fatal(err)
+	}
+	for _, v := range violations {
+		b.Errorf("%s: %s (%s): %s", name, v.Help, v.ID, strings.Join(v.Nodes, " | "))
+	}
+}

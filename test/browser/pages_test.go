@@ -1,0 +1,81 @@
+package browser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+// state is a page in one state, as one person sees it.
+type state struct{ name, who, path string }
+
+// stage sets one scene that brings every page into every state worth seeing.
+func stage(w *world) []state {
+	first := w.Person(scene.Case{RoSH: casework.RoSHHigh, Registers: []string{"ADVP", "WEAP", "RCCO"}})
+	rival := w.Person(scene.Case{Name: casework.Name{Forenames: "Reece", Surname: "Tester"}})
+	open := w.Match(scene.Report{Person: first, Band: casework.Certain, Priority: casework.Urgent, Due: -2 * time.Hour, Level: 1})
+	w.Match(scene.Report{Person: rival, Incident: open.Incident, Band: casework.Possible})
+	for i := range 9 {
+		w.Match(scene.Report{Person: first, Ago: time.Duration(i*23) * 24 * time.Hour, Priority: casework.High, Kind: casework.KindArrest, Force: []string{"62", "61", "93"}[i%3]})
+	}
+	decided := w.Match(scene.Report{Person: rival, Priority: casework.High})
+	w.Judge("administrator", decided.Match, casework.VerdictConfirm)
+	decision := w.Decide("practitioner", decided.Practitioner)
+	confirmed := w.Match(scene.Report{Person: rival})
+	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
+	victim := w.Match(scene.Report{Person: first, RaisedOnly: casework.VictimStaff})
+	return []state{
+		{"home-administrator", "administrator", "/"},
+		{"home-head", "head", "/"},
+		{"queue", "administrator", "/matches"},
+		{"queue-empty", "gwent administrator", "/matches"},
+		{"match", "administrator", fmt.Sprintf("/matches/%d", open.Match)},
+		{"match-confirmed", "administrator", fmt.Sprintf("/matches/%d", confirmed.Match)},
+		{"transfer", "administrator", fmt.Sprintf("/matches/%d/transfer", confirmed.Match)},
+		{"retract", "administrator", fmt.Sprintf("/matches/%d/retract", confirmed.Match)},
+		{"addresses", "administrator", fmt.Sprintf("/matches/%d/addresses", open.Match)},
+		{"actions", "practitioner", "/actions"},
+		{"action", "practitioner", fmt.Sprintf("/actions/%d", open.Practitioner)},
+		{"action-decided", "practitioner", fmt.Sprintf("/actions/%d", decided.Practitioner)},
+		{"action-victim-staff", "victim staff", fmt.Sprintf("/actions/%d", victim.Practitioner)},
+		{"decision", "practitioner", fmt.Sprintf("/actions/%d/decision", open.Practitioner)},
+		{"countersignatures", "manager", "/countersign"},
+		{"countersign", "manager", fmt.Sprintf("/countersign/%d", decision)},
+		{"escalated", "manager", "/escalated"},
+		{"person", "practitioner", fmt.Sprintf("/people/%d", first)},
+		{"notfound", "administrator", "/nowhere"},
+		{"forbidden", "auditor", "/matches"},
+		{"signin", "", "/sign-in"},
+	}
+}
+
+func TestScreenshotsAndAccessibilityOfEveryPage(t *testing.T) {
+	w := open(t)
+	states := stage(w)
+	for _, s := range []shape{wide, narrow} {
+		for _, lang := range []string{"en", "cy"} {
+			t.Run(s.name+"/"+lang, func(t *testing.T) {
+				signedIn := map[string]*tab{}
+				for _, st := range states {
+					b := signedIn[st.who]
+					if b == nil {
+						b = w.tab(t, s)
+						b.language(lang)
+						if st.who != "" {
+							b.signIn(st.who)
+						}
+						signedIn[st.who] = b
+					}
+					b.goTo(st.path)
+					name := strings.Join([]string{st.name, s.name, lang}, "-")
+					b.axe(name)
+					b.picture(name)
+				}
+			})
+		}
+	}
+}
