@@ -114,7 +114,7 @@ type SettledActions struct {
 // DueStep is a step whose time has come, with what it depends on.
 type DueStep struct {
 	Step
-	// Last says that no later step of its action is still to come.
+	// Last says that no later step of its kind is planned for the action.
 	Last   bool
 	Action Action
 	// Supervisor is who has the case today.

@@ -278,21 +278,37 @@ func (a *agreeing) start(r Rule, act *casework.Action) {
 	act.Due = clock.Decide.after(a.calendar, a.now, 1)
 }
 
-// plan are the steps by the action's deadlines, of the kinds that are given.
+// plan are the first steps of an action, of the kinds that are given. The later
+// ones are planned when the earlier are taken: few are.
 func (a *agreeing) plan(r Rule, act casework.Action, kinds ...casework.StepKind) []casework.Step {
-	clock := r.Clock[act.Priority]
-	steps := make([]casework.Step, 0, len(r.Steps))
-	for _, s := range r.Steps {
-		if !slices.Contains(kinds, s.Kind) {
-			continue
-		}
-		from, span := act.AckDue, clock.Acknowledge
-		if s.Kind == casework.Undecided {
-			from, span = act.Due, clock.Decide
-		}
-		steps = append(steps, casework.Step{Kind: s.Kind, Target: s.Target, DueAt: span.after(a.calendar, from, s.Past)})
+	var steps []casework.Step
+	for _, kind := range kinds {
+		steps = append(steps, r.next(act, kind, time.Time{}, a.calendar)...)
 	}
 	slices.SortStableFunc(steps, func(s, t casework.Step) int { return s.DueAt.Compare(t.DueAt) })
+	return steps
+}
+
+// next are the rule's steps of a kind that are due first after a time.
+func (r Rule) next(act casework.Action, kind casework.StepKind, after time.Time, c *casework.Calendar) []casework.Step {
+	from, span := act.AckDue, r.Clock[act.Priority].Acknowledge
+	if kind == casework.Undecided {
+		from, span = act.Due, r.Clock[act.Priority].Decide
+	}
+	var steps []casework.Step
+	for _, s := range r.Steps {
+		if s.Kind != kind {
+			continue
+		}
+		step := casework.Step{Kind: kind, Target: s.Target, DueAt: span.after(c, from, s.Past)}
+		switch {
+		case !step.DueAt.After(after):
+		case len(steps) == 0 || step.DueAt.Before(steps[0].DueAt):
+			steps = []casework.Step{step}
+		case step.DueAt.Equal(steps[0].DueAt):
+			steps = append(steps, step)
+		}
+	}
 	return steps
 }
 

@@ -41,11 +41,26 @@ func (p *Policy) Escalate(d casework.DueStep, now time.Time) (casework.ActionCha
 		Tell: []casework.Owner{to},
 		Step: d.Step,
 	}
-	if d.Last && d.Kind != casework.Unacknowledged { // who has not acknowledged has not decided either
-		_, calendar := p.in(d.Supervisor.PDU)
-		c.Steps = []casework.Step{{Kind: d.Kind, Target: d.Target, DueAt: comesBack.after(calendar, now, 1)}}
+	if d.Last {
+		c.Steps = p.next(d, now)
 	}
 	return c, true
+}
+
+// next are the steps that follow one that is taken.
+func (p *Policy) next(d casework.DueStep, now time.Time) []casework.Step {
+	rules, calendar := p.in(d.Supervisor.PDU)
+	for _, r := range rules {
+		if r.Name == d.Action.Rule {
+			if steps := r.next(d.Action, d.Kind, d.DueAt, calendar); len(steps) > 0 {
+				return steps
+			}
+		}
+	}
+	if d.Kind == casework.Unacknowledged {
+		return nil // who has not acknowledged has not decided either, and that clock goes on
+	}
+	return []casework.Step{{Kind: d.Kind, Target: d.Target, DueAt: comesBack.after(calendar, now, 1)}}
 }
 
 // target is who is told. Where nobody plays the part it is the next level at

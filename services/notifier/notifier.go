@@ -189,7 +189,7 @@ func (n *Notifier) Escalate(ctx context.Context) (int, error) {
 			n.log.Info("action escalated", "action", c.Action.ID, "kind", c.Step.Kind, "told", c.Tell[0].Role, "late", now.Sub(c.Step.DueAt))
 		}
 		taken += len(changes)
-		if due < stepBatch {
+		if due == 0 { // a step that was taken late may have planned one that is late too
 			return taken, nil
 		}
 	}

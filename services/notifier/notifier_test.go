@@ -408,7 +408,7 @@ func TestUnacknowledgedWorkComesBackThenGoesUpEachStepOnce(t *testing.T) {
 		{"2026-11-18 15:59", ""},
 		{"2026-11-18 16:00", "escalated → manager M1"},
 		{"2026-11-19 09:59", ""},
-		{"2026-11-19 10:00", "escalated → head N03SW1\nescalated → practitioner P1"}, // undecided has its own clock
+		{"2026-11-19 10:00", "escalated → practitioner P1\nescalated → head N03SW1"}, // undecided has its own clock
 	} {
 		before := len(o.notices(i, "review_incident"))
 		o.now = london(c.at)
@@ -417,7 +417,7 @@ func TestUnacknowledgedWorkComesBackThenGoesUpEachStepOnce(t *testing.T) {
 		if c.told == "" {
 			o.want(o.notices(i, "review_incident")[before:])
 		} else {
-			o.want(o.notices(i, "review_incident")[before:], c.told)
+			o.want(o.notices(i, "review_incident")[before:], strings.Split(c.told, "\n")...)
 		}
 	}
 }
@@ -538,7 +538,7 @@ func TestTwoNotifiersOnOneLedgerFireEachStepOnce(t *testing.T) {
 	if fired != told || fired != 20*2*6 {
 		t.Errorf("got %d steps fired and %d entries, want %d of each", fired, told, 20*2*6)
 	}
-	if wrong := pgtest.One[int](t, o.db, `select count(*) from step a join step b on a.action = b.action and a.n < b.n and a.due_at > b.due_at`); wrong != 0 {
+	if wrong := pgtest.One[int](t, o.db, `select count(*) from step a join step b on a.action = b.action and a.kind = b.kind and a.n < b.n and a.due_at > b.due_at`); wrong != 0 {
 		t.Errorf("%d steps are numbered out of order", wrong)
 	}
 }
