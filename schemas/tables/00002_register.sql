@@ -113,16 +113,25 @@ create index person_change_person on person_change (person, version);
 
 -- What a force may know of who is under supervision. Without a row, nothing.
 create table watch_list (
-  force        text primary key,
-  regions      text[] not null default '{}', -- everyone under supervision there
-  pdus         text[] not null default '{}',
-  fields       text[] not null default '{}', -- nothing that is not named here goes out
-  unfiltered   text not null default '',     -- reference of the impact assessment that lets the force send everything
-  version      bigint not null default 0,    -- grows with each change of the list
-  confirmed    bigint not null default 0,    -- the version that the force says it has taken
-  confirmed_at timestamptz,
-  changed_at   timestamptz not null default now()
+  force            text primary key,
+  regions          text[] not null default '{}', -- everyone under supervision there
+  pdus             text[] not null default '{}',
+  fields           text[] not null default '{}', -- nothing that is not named here goes out
+  unfiltered       text not null default '', -- reference of the impact assessment that lets the force send everything
+  version          bigint not null default 0, -- grows with each change of the list
+  register_version bigint not null default 0, -- the register that the list was last made to agree with
+  confirmed        bigint not null default 0, -- the version that the force says it has taken
+  confirmed_at     timestamptz,
+  changed_at       timestamptz not null default now()
 );
+
+-- The Welsh arrangement: every Welsh force is told of everyone under
+-- supervision in Wales, whichever of them may meet whom.
+insert into watch_list (force, regions, fields)
+select force,
+       '{N03}',
+       '{surname,forenames,aliases,dateOfBirth,sex,pncs,cros,postcode,previousPostcodes}'
+  from unnest(array['60', '61', '62', '63']) as force;
 
 -- Somebody outside a force's areas whom it is told of all the same.
 create table watch_subscription (

@@ -1,0 +1,91 @@
+package casework
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// WatchFields are what a force may be told of somebody under supervision, if
+// policy says so. Nothing that a practitioner has assessed is among them.
+var WatchFields = []string{
+	"crn", "noms", "surname", "forenames", "aliases", "dateOfBirth", "sex", "pncs", "cros",
+	"address", "postcode", "previousPostcodes", "pdu",
+}
+
+// WatchPolicy says of whom a force is told, and what.
+type WatchPolicy struct {
+	Force string `json:"force"`
+	// Regions and PDUs are where everybody under supervision is on the list.
+	Regions []string `json:"regions"`
+	PDUs    []string `json:"pdus"`
+	Fields  []string `json:"fields"`
+	// Unfiltered is the reference of the impact assessment that lets the force
+	// send everything. Empty: it sends what concerns somebody on its list.
+	Unfiltered string `json:"unfiltered,omitempty"`
+}
+
+// Valid reports whether all fields are ones that may go out.
+func (p WatchPolicy) Valid() bool {
+	return !slices.ContainsFunc(p.Fields, func(f string) bool { return !slices.Contains(WatchFields, f) })
+}
+
+// WatchState is where a force's watch list stands.
+type WatchState struct {
+	WatchPolicy
+	// Cursor is the list's version, and Confirmed the one that the force says
+	// it has taken.
+	Cursor      int64     `json:"cursor"`
+	Confirmed   int64     `json:"confirmed"`
+	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
+	// People are on the list; PeopleConfirmed of them as the force was last told.
+	People          int `json:"people"`
+	PeopleConfirmed int `json:"peopleConfirmed"`
+	// UnconfirmedEndings are people whom the force must no longer keep, and has
+	// not said that it has let go. OldestEnding is when the first of them ended.
+	UnconfirmedEndings int       `json:"unconfirmedEndings"`
+	OldestEnding       time.Time `json:"oldestEnding,omitzero"`
+	// OldestUnconfirmed is when the first change was made that the force has not
+	// confirmed.
+	OldestUnconfirmed time.Time `json:"oldestUnconfirmed,omitzero"`
+}
+
+// WatchEntry is one line of a watch list.
+type WatchEntry struct {
+	// ID is what the force knows the entry by. It says nothing about anybody.
+	ID string `json:"id"`
+	// Listed is false for somebody whom the force must no longer keep.
+	Listed bool `json:"listed"`
+	// The fields that policy names. Of some people only identifiers go out.
+	CRN               string   `json:"crn,omitempty"`
+	NOMS              string   `json:"noms,omitempty"`
+	Surname           string   `json:"surname,omitempty"`
+	Forenames         string   `json:"forenames,omitempty"`
+	Aliases           []string `json:"aliases,omitempty"`
+	DateOfBirth       Date     `json:"dateOfBirth,omitzero"`
+	Sex               Sex      `json:"sex,omitempty"`
+	PNCs              []string `json:"pncs,omitempty"`
+	CROs              []string `json:"cros,omitempty"`
+	Address           string   `json:"address,omitempty"`
+	Postcode          string   `json:"postcode,omitempty"`
+	PreviousPostcodes []string `json:"previousPostcodes,omitempty"`
+	PDU               string   `json:"pdu,omitempty"`
+}
+
+// Identity is what the entry says for comparing it with somebody.
+func (e WatchEntry) Identity() Identity {
+	id := Identity{
+		Name: Name{Forenames: e.Forenames, Surname: e.Surname}, Aliases: e.Aliases, DateOfBirth: e.DateOfBirth, Sex: e.Sex,
+		PNCs: e.PNCs, CROs: e.CROs, NOMS: e.NOMS, Place: Place{Address: e.Address, Postcode: e.Postcode},
+	}
+	for _, p := range e.PreviousPostcodes {
+		id.Previous = append(id.Previous, Place{Postcode: p})
+	}
+	return id
+}
+
+// LogValue gives the entry by its id alone.
+func (e WatchEntry) LogValue() slog.Value { return slog.StringValue(e.ID) }
+
+// String keeps names out of error texts and test output.
+func (e WatchEntry) String() string { return "entry " + e.ID }
