@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/reportable-incidents/reportable/services/feed/canonical"
 	"github.com/reportable-incidents/reportable/services/feed/check"
 	"github.com/reportable-incidents/reportable/services/feed/csvfile"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 )
 
 // Police is one force.
@@ -90,4 +92,62 @@ func (p Police) take(r feed.Reader) casework.Receipt {
 		p.Fatal(err)
 	}
 	return receipt
+}
+
+// Sends sends lines of JSON, good or bad.
+func (p Police) Sends(lines ...string) casework.Receipt {
+	p.Helper()
+	return p.take(canonical.NewReader(strings.NewReader(strings.Join(lines, "\n")), canonical.Lines, p.rules()))
+}
+
+// SendsCSV sends an export in the force's own format, good or bad. What cannot
+// be read at all is refused.
+func (p Police) SendsCSV(text string) {
+	p.Helper()
+	mapping, err := csvfile.Shipped("", p.Force)
+	if err != nil {
+		p.Fatal(err)
+	}
+	r, err := csvfile.NewReader(strings.NewReader(text), mapping, p.rules())
+	if err != nil {
+		fmt.Fprintln(p.log, "refused:", err)
+		return
+	}
+	p.take(r)
+}
+
+// Spoils makes an incident's newest body unreadable, as a fault of ours would,
+// and gives it to the matcher again.
+func (w *World) Spoils(reference, body string) {
+	w.Helper()
+	w.Settled()
+	pgtest.Exec(w, w.DB, `
+		update revision r
+		   set body = convert_to($2, 'UTF8'),
+		       disposition = 'in_flight'
+		  from incident i
+		 where i.reference = $1
+		   and r.incident = i.id
+		   and r.number = i.head`, reference, body)
+	pgtest.Exec(w, w.DB, `
+		insert into event (subject, payload)
+		select e.subject, e.payload
+		  from event e
+		  join incident i on i.id = (e.payload -> 'additionalInformation' ->> 'incidentId')::bigint
+		 where i.reference = $1
+		   and e.subject like 'incidents.%'`, reference)
+}
+
+// Discards closes what waits in quarantine about an incident.
+func (w *World) Discards(reference string) {
+	w.Helper()
+	id := pgtest.One[int64](w, w.DB, `
+		select q.id
+		  from quarantine q
+		  join incident i on i.id = q.incident
+		 where i.reference = $1
+		   and q.resolved_at is null`, reference)
+	if err := w.DB.Discard(context.Background(), id, "operations", "a fault of ours"); err != nil {
+		w.Fatal(err)
+	}
 }
