@@ -33,8 +33,6 @@ import (
 type Reader interface {
 	// Next gives the next record, or io.EOF after the last one.
 	Next() (casework.Record, error)
-	// Single says that the submission was one record by itself.
-	Single() bool
 	// Dropped counts unknown fields.
 	Dropped() map[string]int
 	// Ended says why reading stopped before the end, or nil.
@@ -105,13 +103,17 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 		prepare(work, r, key, batches)
 	}()
 	conflict := check.Problem(check.Conflict, "")
-	first := true
+	first := s.ID == ""
+	var broken *fault
 	for p := range batches {
-		if p.err != nil {
+		if p.err != nil && !errors.As(p.err, &broken) {
 			return receipt, p.err
 		}
 		if p.last {
 			receipt.Dropped, receipt.Problem = r.Dropped(), r.Ended()
+			if broken != nil {
+				receipt.Problem = &broken.problem
+			}
 			if s.RequestDigest != nil {
 				receipt.RequestDigest = s.RequestDigest()
 			}
@@ -136,8 +138,21 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 		in.Log.InfoContext(ctx, "took a submission", "force", receipt.Force, "channel", receipt.Channel, "receipt", receipt.ID,
 			"accepted", receipt.Accepted, "duplicate", receipt.Duplicate, "rejected", receipt.Rejected, "took", time.Since(s.Received))
 	}
+	if broken != nil {
+		return receipt, broken
+	}
 	return receipt, nil
 }
+
+// fault is an end of the stream that is the sender's doing: a body over the
+// limit, a broken compression. What came before it is committed, and the
+// receipt says where it ended.
+type fault struct {
+	status  int
+	problem casework.Problem
+}
+
+func (f *fault) Error() string { return f.problem.Message }
 
 // Check does everything that Take does but commit: each record is read and
 // judged, and nothing is asked of the ledger or told to it. In its answer
@@ -200,7 +215,7 @@ func (in *Intake) count(r *casework.Receipt, entries []casework.Entry, lines []c
 	in.Metrics.took(r.Force, entries, lines, received)
 }
 
-// prepared is a batch ready for the ledger, or why there is none.
+// prepared is a batch ready for the ledger, and why it is the last if reading failed.
 type prepared struct {
 	entries []casework.Entry
 	last    bool
@@ -227,7 +242,7 @@ func prepare(ctx context.Context, r Reader, key []byte, out chan<- prepared) {
 			return
 		}
 		if err != nil {
-			give(prepared{err: err})
+			give(prepared{entries: entries, last: true, err: err})
 			return
 		}
 		// Only now is it known that the full batch is not the last one.
@@ -289,9 +304,6 @@ func NewID(at time.Time) string {
 	s := hex.EncodeToString(b[:])
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
-
-// ErrNothing says that a submission held nothing that could be read.
-var ErrNothing = errors.New("the submission holds no record")
 
 // digestKey is the key of the ledger's digests, read once. It belongs to the
 // installation: a plain hash of an incident could be guessed from its facts,

@@ -31,13 +31,23 @@ func (r *Rejects) Add(lines []casework.ReceiptLine) {
 			continue
 		}
 		r.count++
-		if !r.begun {
-			r.begun = true
-			r.write("record", "reference", "revision", "pointer", "row", "column", "code", "message", "action")
-		}
+		r.heading()
 		for _, p := range l.Problems {
 			r.write(strconv.Itoa(l.Record), l.Reference, number(l.Revision), p.Pointer, number(p.Row), p.Column, p.Code, p.Message, p.Action)
 		}
+	}
+}
+
+// Whole writes why the submission ended early, or could not be read at all.
+func (r *Rejects) Whole(p casework.Problem) {
+	r.heading()
+	r.write("", "", "", p.Pointer, number(p.Row), p.Column, p.Code, p.Message, p.Action)
+}
+
+func (r *Rejects) heading() {
+	if !r.begun {
+		r.begun = true
+		r.write("record", "reference", "revision", "pointer", "row", "column", "code", "message", "action")
 	}
 }
 

@@ -50,10 +50,6 @@ func NewReader(in io.Reader, form Form, rules check.Rules) *Reader {
 	}
 }
 
-// Single reports whether the submission was one object by itself. It is known
-// after the first record.
-func (r *Reader) Single() bool { return r.split.form != Array && r.split.form != Lines }
-
 // Dropped says which unknown fields were dropped, and how often.
 func (r *Reader) Dropped() map[string]int { return r.dropped }
 

@@ -113,9 +113,6 @@ func (r *Reader) match(m *Mapping, head row) {
 	}
 }
 
-// Single is false: a file is never one record by itself.
-func (r *Reader) Single() bool { return false }
-
 // Ended says why reading stopped before the file's end, or nil.
 func (r *Reader) Ended() *casework.Problem { return r.ended }
 

@@ -1,0 +1,141 @@
+package feed_test
+
+import (
+	"context"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/feed"
+	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/test/pgtest"
+)
+
+// watch watches a fresh drop folder and tells of each file that was taken.
+func watch(t *testing.T) (dir string, db *postgres.DB, taken chan string) {
+	t.Helper()
+	dir, db, taken = t.TempDir(), pgtest.New(t), make(chan string, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	f := feed.Folder{Dir: dir, Intake: &feed.Intake{Ledger: db}, Poll: time.Millisecond, Settle: 30 * time.Millisecond,
+		Taken: func(name string) { taken <- name }}
+	for _, force := range []string{"61", "62"} {
+		if err := os.Mkdir(filepath.Join(dir, force), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { defer close(stopped); _ = f.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-stopped })
+	return dir, db, taken
+}
+
+func drop(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path+".tmp", []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func await(t *testing.T, taken chan string) string {
+	t.Helper()
+	select {
+	case name := <-taken:
+		return name
+	case <-time.After(20 * time.Second):
+		t.Fatal("no file was taken")
+		return ""
+	}
+}
+
+func TestADroppedFileIsTakenAndMovedWithItsRejectsBeside(t *testing.T) {
+	dir, db, taken := watch(t)
+	for range 2 { // the same name comes again tomorrow
+		drop(t, filepath.Join(dir, "61", "export.csv"), gwent)
+		await(t, taken)
+	}
+	list, err := os.Open(filepath.Join(dir, "61", "done", "export.csv.rejects.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	rows, err := csv.NewReader(list).ReadAll()
+	if err != nil || len(rows) != 2 || rows[1][0] != "3" || rows[1][5] != "person_role" || rows[1][8] == "" {
+		t.Errorf("the rejects: got %d rows, %v", len(rows), err)
+	}
+	for _, name := range []string{"export.csv", "export.2.csv", "export.2.csv.rejects.csv"} {
+		if _, err := os.Stat(filepath.Join(dir, "61", "done", name)); err != nil {
+			t.Errorf("done/%s is not there", name)
+		}
+	}
+	if n := pgtest.One[int](t, db, `select count(*) from receipt where channel = 'file' and force = '61'`); n != 2 {
+		t.Errorf("got %d receipts, want 2", n)
+	}
+	if n := pgtest.One[int](t, db, `select count(*) from revision`); n != 1 {
+		t.Errorf("got %d revisions, want 1", n)
+	}
+}
+
+func TestAFileIsLeftAloneUntilItIsComplete(t *testing.T) {
+	dir, db, taken := watch(t)
+	f, err := os.Create(filepath.Join(dir, "62", "slow.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for n := range 40 { // it grows for longer than it would have to stand still
+		if _, err := f.WriteString(incident("R"+string(rune('A'+n%26))+strings.Repeat("x", n/26), 1, "live", "a") + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-taken:
+			t.Fatal("a file was taken while it was being written")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	await(t, taken)
+	if n := pgtest.One[int](t, db, `select count(*) from revision`); n != 40 {
+		t.Errorf("got %d revisions, want 40", n)
+	}
+}
+
+func TestAFileThatCannotBeReadIsSetAsideWithTheReason(t *testing.T) {
+	dir, _, taken := watch(t)
+	for name, content := range map[string]string{"strange.xlsx": "?", "wrong.csv": "a,b\n1,2\n", "broken.json": `[`, "no-mapping.ndjson": "nothing\n"} {
+		drop(t, filepath.Join(dir, "62", name), content)
+		if got := await(t, taken); got != name {
+			t.Fatalf("got %s, want %s", got, name)
+		}
+		reason, err := os.ReadFile(filepath.Join(dir, "62", "failed", name+".rejects.csv"))
+		if err != nil || len(strings.Split(strings.TrimSpace(string(reason)), "\n")) < 2 {
+			t.Errorf("%s: no reason beside it: %v", name, err)
+		}
+	}
+}
+
+func TestNoCellOfTheRejectsRunsAsAFormula(t *testing.T) {
+	var b strings.Builder
+	r := feed.NewRejects(&b)
+	r.Add([]casework.ReceiptLine{{Record: 1, Reference: "-1+1", Status: casework.LineRejected,
+		Problems: []casework.Problem{{Column: "=cmd|'/c calc'!A1", Code: "missing", Message: "+x", Action: "@y"}}}})
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		for _, cell := range row {
+			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+				t.Errorf("a spreadsheet would run %q", cell)
+			}
+		}
+	}
+}
