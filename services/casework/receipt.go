@@ -103,7 +103,9 @@ type Batch struct {
 	// Receipt is the submission's, with the counts of this batch alone left to
 	// the ledger.
 	Receipt *Receipt
-	// First says that the receipt is not in the ledger yet, Last that nothing follows.
-	First, Last bool
-	Entries     []Entry
+	Entries []Entry
+	// Last says that nothing follows.
+	Last bool
+	// At is when the batch was received. Zero is the database's now.
+	At time.Time
 }

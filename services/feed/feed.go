@@ -60,6 +60,8 @@ type Intake struct {
 	Metrics *Metrics
 	// Log may be nil.
 	Log *slog.Logger
+	// Now is the clock by which revisions are received. Nil is the database's.
+	Now func() time.Time
 
 	key digestKey
 }
@@ -103,7 +105,6 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 		prepare(work, r, key, batches)
 	}()
 	conflict := check.Problem(check.Conflict, "")
-	first := s.ID == ""
 	var broken *fault
 	for p := range batches {
 		if p.err != nil && !errors.As(p.err, &broken) {
@@ -118,11 +119,14 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 				receipt.RequestDigest = s.RequestDigest()
 			}
 		}
-		lines, err := in.Ledger.Accept(ctx, casework.Batch{Receipt: &receipt, First: first, Last: p.last, Entries: p.entries}, conflict)
+		b := casework.Batch{Receipt: &receipt, Last: p.last, Entries: p.entries}
+		if in.Now != nil {
+			b.At = in.Now()
+		}
+		lines, err := in.Ledger.Accept(ctx, b, conflict)
 		if err != nil {
 			return receipt, err
 		}
-		first = false
 		in.count(&receipt, p.entries, lines, s.Received)
 		if s.Each != nil {
 			s.Each(lines)

@@ -1,11 +1,14 @@
 package feed
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
 // Metrics are what the feed tells of itself. A nil one tells nothing.
@@ -13,6 +16,8 @@ type Metrics struct {
 	incidents *prometheus.CounterVec
 	problems  *prometheus.CounterVec
 	heard     *prometheus.GaugeVec
+	rhythm    *prometheus.GaugeVec
+	conflicts *prometheus.GaugeVec
 	lag       *prometheus.HistogramVec
 	refused   *prometheus.CounterVec
 	commit    prometheus.Histogram
@@ -33,6 +38,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "reportable_feed_last_heard_timestamp_seconds",
 			Help: "When a force last had a record accepted or answered as a duplicate.",
 		}, []string{"force"}),
+		rhythm: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "reportable_feed_rhythm_seconds",
+			Help: "The pause between a force's submissions that nineteen in twenty stay under. A force that is silent for several of these has gone quiet.",
+		}, []string{"force"}),
+		conflicts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "reportable_feed_conflicts",
+			Help: "Revisions that were sent with two different contents, and are not resolved.",
+		}, []string{"force"}),
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "reportable_feed_lag_seconds",
 			Help:    "From the incident's report to police until its acceptance here.",
@@ -48,7 +61,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 		}),
 	}
-	r.MustRegister(m.incidents, m.problems, m.heard, m.lag, m.refused, m.commit)
+	r.MustRegister(m.incidents, m.problems, m.heard, m.rhythm, m.conflicts, m.lag, m.refused, m.commit)
 	return m
 }
 
@@ -104,5 +117,36 @@ func (m *Metrics) refuse(force, reason string) {
 func (m *Metrics) done(since time.Time) {
 	if m != nil {
 		m.commit.Observe(time.Since(since).Seconds())
+	}
+}
+
+// RunHeard keeps the gauges of each force's silence by the ledger, so that they
+// are right after a restart, and whichever process the force speaks to.
+func (m *Metrics) RunHeard(ctx context.Context, ledger interface {
+	Heard(ctx context.Context) ([]postgres.Heard, error)
+}, log *slog.Logger) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		all, err := ledger.Heard(ctx)
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "could not ask when forces were heard", "error", err)
+		}
+		m.tell(all)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (m *Metrics) tell(all []postgres.Heard) {
+	for _, h := range all {
+		m.heard.WithLabelValues(h.Force).Set(float64(h.Last.UnixMilli()) / 1000)
+		m.conflicts.WithLabelValues(h.Force).Set(float64(h.Conflicts))
+		if h.Rhythm > 0 {
+			m.rhythm.WithLabelValues(h.Force).Set(h.Rhythm.Seconds())
+		}
 	}
 }

@@ -47,13 +47,14 @@ type Config struct {
 // Server is the forces' way in by HTTP. Its contract is schemas/api/police.openapi.yaml.
 type Server struct {
 	Config
-	intake Intake
+	intake *Intake
 	gates  gates
 }
 
 // NewServer makes a server; [Server.Routes] are to be served.
 func NewServer(c Config) *Server {
 	c.Limits = c.Limits.filled()
+	intake := &Intake{Ledger: c.Store, Metrics: c.Metrics, Log: c.Log, Now: c.Now}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -65,7 +66,7 @@ func NewServer(c Config) *Server {
 	}
 	return &Server{
 		Config: c,
-		intake: Intake{Ledger: c.Store, Metrics: c.Metrics, Log: c.Log},
+		intake: intake,
 		gates:  gates{limits: c.Limits},
 	}
 }

@@ -288,6 +288,10 @@ func (a *accepting) revisions(q *pgx.Batch, r *casework.Receipt) {
 	if len(a.fresh) == 0 {
 		return
 	}
+	var at *time.Time
+	if !a.batch.At.IsZero() {
+		at = &a.batch.At
+	}
 	n := len(a.fresh)
 	var c struct {
 		incidents                             []casework.IncidentID
@@ -326,9 +330,10 @@ func (a *accepting) revisions(q *pgx.Batch, r *casework.Receipt) {
 	}
 	q.Queue(`
 		insert into revision (incident, number, status, kind, type, reported_at, occurred_from, domestic_abuse,
-		                      children_present, dash, redacted, body, digest, disposition, receipt, settled_at)
+		                      children_present, dash, redacted, body, digest, disposition, receipt, received_at, settled_at)
 		select k.incident, k.number, k.status, k.kind, k.type, k.reported_at, k.occurred_from, k.domestic_abuse,
 		       k.children_present, k.dash, k.redacted, k.body, k.digest, k.disposition, @receipt,
+		       coalesce(@at, now()),
 		       case when k.disposition = 'superseded' then now() end
 		  from unnest(@incidents::bigint[], @numbers::integer[], @status::text[], @kind::text[], @type::text[],
 		              @reported::timestamptz[], @occurred::timestamptz[], @abuse::boolean[], @children::boolean[],
@@ -338,7 +343,7 @@ func (a *accepting) revisions(q *pgx.Batch, r *casework.Receipt) {
 		pgx.NamedArgs{"receipt": r.ID, "incidents": c.incidents, "numbers": c.numbers, "status": c.status,
 			"kind": c.kind, "type": c.typ, "reported": c.reported, "occurred": c.occurred, "abuse": c.abuse,
 			"children": c.children, "dash": c.dash, "redacted": c.redacted, "bodies": c.bodies,
-			"digests": c.digests, "dispositions": c.dispositions})
+			"digests": c.digests, "dispositions": c.dispositions, "at": at})
 
 	var moved []casework.IncidentID
 	var heads []int

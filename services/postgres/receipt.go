@@ -142,3 +142,54 @@ func (db *DB) FiledRevisions(ctx context.Context, force, reference string) ([]Fi
 	}
 	return all, nil
 }
+
+// Heard is when a force was last heard of, and what it usually is.
+type Heard struct {
+	Force string
+	// Last is when a record of the force last came that was not rejected.
+	Last time.Time
+	// Rhythm is the longest of nineteen in twenty pauses between its
+	// submissions of the last four weeks. Zero where there are too few to say.
+	Rhythm time.Duration
+	// Conflicts wait to be resolved.
+	Conflicts int
+}
+
+// Heard tells of every force that has ever had a record accepted.
+func (db *DB) Heard(ctx context.Context) ([]Heard, error) {
+	rows, _ := db.pool.Query(ctx, `
+		with submission as (
+		  select force,
+		         received_at,
+		         received_at - lag(received_at) over (partition by force order by received_at) as pause
+		    from receipt
+		   where received_at > now() - interval '28 days'
+		     and accepted + duplicate > 0
+		)
+		select r.force,
+		       max(r.received_at),
+		       coalesce((select case when count(pause) >= 20
+		                             then extract(epoch from percentile_disc(0.95) within group (order by pause)) end
+		                   from submission s
+		                  where s.force = r.force), 0)::float8,
+		       (select count(*)::integer
+		          from conflict c
+		          join incident i on i.id = c.incident
+		         where i.force = r.force
+		           and c.resolved_at is null)
+		  from receipt r
+		 where r.accepted + r.duplicate > 0
+		 group by r.force
+		 order by r.force`)
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Heard, error) {
+		var h Heard
+		var rhythm float64
+		err := row.Scan(&h.Force, &h.Last, &rhythm, &h.Conflicts)
+		h.Rhythm = time.Duration(rhythm * float64(time.Second))
+		return h, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask when forces were heard: %w", problem(err))
+	}
+	return all, nil
+}

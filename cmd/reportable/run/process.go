@@ -8,13 +8,15 @@ import (
 )
 
 // Names are the services, in the order in which an incident goes.
-var Names = []string{"matcher", "notifier", "desk"}
+var Names = []string{"feed", "matcher", "notifier", "desk"}
 
 // Options are what a process may be told beside its services.
 type Options struct {
 	Addresses
 	Demo      bool `help:"Let people sign in as personas, without a password. Never where data are real."`
 	PlainHTTP bool `name:"plain-http" env:"DESK_PLAIN_HTTP" help:"Let the desk be used without HTTPS, on one machine."`
+	// DropFolder is where forces' files are dropped, a folder for each by its code.
+	DropFolder string `placeholder:"DIR" env:"FEED_DROP_FOLDER" help:"Take the files that are dropped into DIR/CODE, CODE being a force's."`
 }
 
 // Process is some of the services, or all, ready to run in this process.
@@ -84,6 +86,11 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 			return nil, err
 		}
 		process.Desk = process.serve("desk", l.desk, routes)
+	}
+	if has("feed") {
+		routes, services := p.feed(o)
+		process.add(services...)
+		process.Feed = process.serve("feed", l.feed, routes)
 	}
 	process.Operations = process.serve("operations", l.operations, p.operations())
 	return process, nil

@@ -68,7 +68,7 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	}
 	defer done()
 
-	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true})
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true, DropFolder: filepath.Join(c.Data, "drop")})
 	if err != nil {
 		return err
 	}
@@ -117,6 +117,7 @@ func (o UpOptions) announce(c *Config, p *Process, d *demo) {
 	fmt.Fprintf(o.Out, "\nReportable is up.\n\n")
 	line := func(what, where string) { fmt.Fprintf(o.Out, "  %-16s %s\n", what, where) }
 	line("Desk", p.Desk)
+	line("Forces send to", p.Feed+"/v1/incidents · or drop files into "+filepath.Join(c.Data, "drop", "CODE"))
 	line("Metrics, health", p.Operations+"/metrics · "+p.Operations+"/health")
 	if d != nil {
 		d.announce(o.Out, p)
