@@ -15,6 +15,7 @@ import (
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/services/telemetry"
 )
 
 // WatchStore is what the watch list needs of the ledger.
@@ -238,7 +239,7 @@ func (s *Server) give(w http.ResponseWriter, r *http.Request, force string, afte
 		h.Cursor, h.Entries = cursor, entries
 		if entries > 0 { // a poll that brings nothing tells nothing about anybody
 			if err := s.Store.Record(r.Context(), postgres.Audit{Actor: "force:" + force, What: "WATCHLIST_READ", Service: "caseload",
-				SubjectType: "WATCHLIST", SubjectID: force, Correlation: r.Header.Get("X-Request-Id"),
+				SubjectType: "WATCHLIST", SubjectID: force, Correlation: telemetry.RequestID(r.Context()),
 				Details: map[string]any{"cursor": cursor, "after": after, "entries": entries}}); err != nil {
 				return err
 			}

@@ -8,7 +8,7 @@ import (
 )
 
 // Names are the services, in the order in which an incident goes.
-var Names = []string{"feed", "matcher", "notifier", "desk"}
+var Names = []string{"feed", "caseload", "matcher", "notifier", "desk"}
 
 // Options are what a process may be told beside its services.
 type Options struct {
@@ -87,10 +87,20 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 		}
 		process.Desk = process.serve("desk", l.desk, routes)
 	}
+	police := http.NewServeMux() // what forces send, and whom they are told of, share an address
+	if has("caseload") {
+		routes, lists := p.caseload()
+		process.add(lists)
+		police.Handle("/v1/caseload", routes)
+		police.Handle("/v1/caseload/", routes)
+	}
 	if has("feed") {
 		routes, services := p.feed(o)
 		process.add(services...)
-		process.Feed = process.serve("feed", l.feed, routes)
+		police.Handle("/", routes)
+	}
+	if l.feed != nil {
+		process.Feed = process.serve("feed", l.feed, police)
 	}
 	process.Operations = process.serve("operations", l.operations, p.operations())
 	return process, nil
