@@ -15,6 +15,8 @@ type metrics struct {
 	lateness              prometheus.Histogram
 	swept                 prometheus.Counter
 	failures              *prometheus.CounterVec
+	refused               prometheus.Gauge
+	holidays              prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -49,7 +51,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Rounds of the notifier's own work that failed, by the work.",
 		}, []string{"work"}),
 	}
-	r.MustRegister(m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
+	m.refused = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "reportable_policy_refused",
+		Help: "1 while the policy file has been changed to one that is refused, and the one before goes on.",
+	})
+	m.holidays = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "reportable_holidays_until_timestamp_seconds",
+		Help: "Until when bank holidays are loaded. After it only weekends are known.",
+	})
+	r.MustRegister(m.refused, m.holidays, m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
 	return m
 }
 

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,6 +46,9 @@ type Store interface {
 type Config struct {
 	Store  Store
 	Policy *Policy // Default: the one that ships.
+	// PolicyFile is read again when it changes; a version that is refused leaves
+	// the policy as it was. Empty for none.
+	PolicyFile string
 	// Quarantine keeps an event that cannot be handled.
 	Quarantine func(ctx context.Context, stage string, e events.Event, reason string, attempts int) error
 	// Observe is shown each milestone once, after it was committed.
@@ -58,7 +62,8 @@ type Config struct {
 // Notifier is the stage. Any number may run on one ledger.
 type Notifier struct {
 	store      Store
-	policy     *Policy
+	policies   atomic.Pointer[Policy]
+	file       policyFileState
 	quarantine func(context.Context, string, events.Event, string, int) error
 	observe    func(...casework.Milestone)
 	metrics    *metrics
@@ -68,10 +73,12 @@ type Notifier struct {
 
 // New makes a notifier.
 func New(c Config) *Notifier {
-	n := &Notifier{store: c.Store, policy: c.Policy, quarantine: c.Quarantine, observe: c.Observe, log: c.Log, now: c.Now}
-	if n.policy == nil {
-		n.policy = Default()
+	n := &Notifier{store: c.Store, file: policyFileState{path: c.PolicyFile}, quarantine: c.Quarantine, observe: c.Observe, log: c.Log, now: c.Now}
+	if c.Policy == nil {
+		c.Policy = Default()
 	}
+	n.policies.Store(c.Policy)
+	n.file.note()
 	if n.observe == nil {
 		n.observe = func(...casework.Milestone) {}
 	}
@@ -159,8 +166,9 @@ func (n *Notifier) settle(ctx context.Context, matches []casework.MatchID) error
 		return nil
 	}
 	began, now := time.Now(), n.now()
+	policy := n.policies.Load() // one for the whole batch
 	settled, err := n.store.SettleActions(ctx, matches, now, func(c *casework.Concern) (casework.Priority, []casework.ActionChange) {
-		return n.policy.Agree(c, now)
+		return policy.Agree(c, now)
 	})
 	if err != nil {
 		return err
@@ -176,9 +184,9 @@ func (n *Notifier) settle(ctx context.Context, matches []casework.MatchID) error
 func (n *Notifier) Escalate(ctx context.Context) (int, error) {
 	taken := 0
 	for {
-		now := n.now()
+		now, policy := n.now(), n.policies.Load()
 		changes, due, err := n.store.Escalate(ctx, now, stepBatch, func(d casework.DueStep) (casework.ActionChange, bool) {
-			return n.policy.Escalate(d, now)
+			return policy.Escalate(d, now)
 		})
 		if err != nil {
 			return taken, err
@@ -201,7 +209,7 @@ func (n *Notifier) Escalate(ctx context.Context) (int, error) {
 func (n *Notifier) Sweep(ctx context.Context) (int, error) {
 	// The ledger's own clock says when a match changed, whatever Now is.
 	now := n.now()
-	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), now, !n.policy.Calendar.IsWorking(now), 10*batch)
+	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), now, !n.policies.Load().Calendar.IsWorking(now), 10*batch)
 	if err != nil {
 		return 0, err
 	}
@@ -226,6 +234,8 @@ func (n *Notifier) Sweep(ctx context.Context) (int, error) {
 // Measure refreshes the gauges of what is open.
 func (n *Notifier) Measure(ctx context.Context) error {
 	now := n.now()
+	_, until := n.policies.Load().Calendar.Covers()
+	n.metrics.holidays.Set(float64(until.Time().Unix()))
 	all, err := n.store.Backlogs(ctx, now)
 	if err == nil {
 		n.metrics.backlog(all, now)
@@ -259,6 +269,7 @@ func (n *Notifier) Run(ctx context.Context, from Reader) error {
 		{"escalate", time.Second, func(ctx context.Context) error { _, err := n.Escalate(ctx); return err }},
 		{"sweep", 10 * time.Second, func(ctx context.Context) error { _, err := n.Sweep(ctx); return err }},
 		{"measure", 10 * time.Second, n.Measure},
+		{"policy", 5 * time.Second, func(context.Context) error { n.Reload(); return nil }},
 	} {
 		group.Go(func() error { n.repeat(ctx, w.work, w.every, w.do); return nil })
 	}

@@ -2,10 +2,14 @@ package notifier_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/reportable-incidents/reportable/deploy"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -356,4 +360,72 @@ func TestTheChecklistOfAnActionIsKeptAndAskedAgainOnNewFacts(t *testing.T) {
 	o.exec(`update match set revision = 2 where id = $1`, m)
 	o.handle(o.found(m))
 	o.want(items(), "children_enquiry ", "children_referral ")
+}
+
+func TestTwoPoliciesAreComparedOnWhatWasReallyFound(t *testing.T) {
+	o := open(t)
+	for n := range 3 {
+		i := o.incident(casework.Incident{Reference: fmt.Sprint("R", n), DomesticAbuse: n == 0})
+		o.match(i, o.person("low"), 1, casework.Certain)
+	}
+	text := strings.Replace(string(deploy.Policy), `item_of: review_incident
+    when: '"IIOM" in person.registers'`, `item_of: review_incident
+    when: incident.domesticAbuse`, 1)
+	text = strings.Replace(text, "standard: {acknowledge: 1 day, decide: 3 days}", "standard: {acknowledge: 1 day, decide: 2 days}", 1)
+	other, err := notifier.ReadPolicy(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &notifier.Comparison{Running: notifier.Default(), Other: other}
+	if n, err := o.db.ReplayConcerns(t.Context(), o.now.Add(-time.Hour), c.Look); err != nil || n != 3 {
+		t.Fatalf("got %d concerns, %v", n, err)
+	}
+	got := map[string]notifier.Difference{}
+	for _, d := range c.Differences() {
+		if d.Differs() {
+			got[d.Rule] = d
+		}
+	}
+	if len(got) != 2 || got["consider_iom"].More != 1 || got["review_incident"].Sooner != 2 {
+		t.Errorf("got %v", got)
+	}
+	if n := pgtest.One[int](t, o.db, `select count(*) from action`); n != 0 {
+		t.Errorf("looking raised %d actions", n)
+	}
+}
+
+func TestAChangedPolicyFileIsTakenAndARefusedOneIsNot(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(string(deploy.Policy))
+	metrics := prometheus.NewRegistry()
+	n := notifier.New(notifier.Config{PolicyFile: file, Metrics: metrics})
+	refused := func() float64 {
+		families, err := metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "reportable_policy_refused" {
+				return f.Metric[0].Gauge.GetValue()
+			}
+		}
+		return -1
+	}
+	before := n.Policy()
+	write("version: 1\n")
+	n.Reload()
+	if n.Policy() != before || refused() != 1 {
+		t.Error("a policy without a rule was taken")
+	}
+	write(string(deploy.Policy) + "\n# mended\n")
+	n.Reload()
+	if n.Policy().Digest == before.Digest || refused() != 0 {
+		t.Error("the mended policy was not taken")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -39,6 +40,64 @@ func ReadPolicy(r io.Reader) (*Policy, error) {
 		return nil, fmt.Errorf("read the policy: %w", err)
 	}
 	return read(b, Default())
+}
+
+// ReadPolicyFile reads the policy at the path; the one that ships for none.
+func ReadPolicyFile(path string) (*Policy, error) {
+	if path == "" {
+		return Default(), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the policy: %w", err)
+	}
+	defer f.Close()
+	p, err := ReadPolicy(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// policyFileState is what a policy file was like when it was last read.
+type policyFileState struct {
+	path string
+	at   time.Time
+	size int64
+}
+
+// note looks at the file and says whether it has changed since.
+func (f *policyFileState) note() bool {
+	if f.path == "" {
+		return false
+	}
+	info, err := os.Stat(f.path)
+	if err != nil || info.ModTime().Equal(f.at) && info.Size() == f.size {
+		return false // a file that is away for a moment is being replaced
+	}
+	f.at, f.size = info.ModTime(), info.Size()
+	return true
+}
+
+// Policy is the one that runs.
+func (n *Notifier) Policy() *Policy { return n.policies.Load() }
+
+// Reload takes the policy file again when it has changed. One that is refused
+// leaves the running policy as it is, and is shown until it is mended.
+func (n *Notifier) Reload() {
+	if !n.file.note() {
+		return
+	}
+	p, err := ReadPolicyFile(n.file.path)
+	if err != nil {
+		n.metrics.refused.Set(1)
+		n.log.Error("the changed policy is refused; the one before goes on", "error", err)
+		return
+	}
+	n.metrics.refused.Set(0)
+	if before := n.policies.Swap(p); before.Digest != p.Digest {
+		n.log.Info("the policy has changed", "from", before.Digest, "to", p.Digest)
+	}
 }
 
 // The file, as YAML has it.

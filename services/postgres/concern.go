@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,15 @@ func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID, now ti
 	if err != nil {
 		return nil, fmt.Errorf("lock the incidents of %d matches: %w", len(ids), err)
 	}
+	all, err := unlocked(ctx, tx, ids, now)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all, actionsOf(ctx, tx, all)
+}
+
+// unlocked are the concerns without their actions.
+func unlocked(ctx context.Context, tx pgx.Tx, ids []int64, now time.Time) ([]*casework.Concern, error) {
 	all, err := findings(ctx, tx, ids)
 	if err != nil || len(all) == 0 {
 		return nil, err
@@ -44,10 +54,37 @@ func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID, now ti
 	if err := subjects(ctx, tx, all, now); err != nil {
 		return nil, err
 	}
-	if err := earlier(ctx, tx, all); err != nil {
-		return nil, err
+	return all, earlier(ctx, tx, all)
+}
+
+// ReplayConcerns gives each concern of the matches found since a time to look,
+// as it stands now and without its actions, and locks nothing. It returns how
+// many there were.
+func (db *DB) ReplayConcerns(ctx context.Context, since time.Time, look func(*casework.Concern)) (int, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select min(id)
+		  from match
+		 where found_at >= @since
+		 group by incident, person
+		 order by 1`,
+		pgx.NamedArgs{"since": since})
+	matches, err := pgx.CollectRows(rows, pgx.RowTo[casework.MatchID])
+	if err != nil {
+		return 0, fmt.Errorf("read the matches since %s: %w", since.Format(time.DateOnly), problem(err))
 	}
-	return all, actionsOf(ctx, tx, all)
+	for some := range slices.Chunk(matches, 500) {
+		err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			all, err := unlocked(ctx, tx, plain(some), time.Now())
+			for _, c := range all {
+				look(c)
+			}
+			return err
+		})
+		if err != nil {
+			return 0, fmt.Errorf("read the concerns since %s: %w", since.Format(time.DateOnly), problem(err))
+		}
+	}
+	return len(matches), nil
 }
 
 // findings begins the concerns with all matches of the same people in the same

@@ -17,6 +17,7 @@ type Options struct {
 	PlainHTTP bool `name:"plain-http" env:"DESK_PLAIN_HTTP" help:"Let the desk be used without HTTPS, on one machine."`
 	// DropFolder is where forces' files are dropped, a folder for each by its code.
 	DropFolder string `placeholder:"DIR" env:"FEED_DROP_FOLDER" help:"Take the files that are dropped into DIR/CODE, CODE being a force's."`
+	Policy     string `placeholder:"FILE" env:"POLICY_FILE" help:"The policy: what a match asks of whom, and by when. Default: the one that ships."`
 }
 
 // Process is some of the services, or all, ready to run in this process.
@@ -72,7 +73,11 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 	has := func(name string) bool { return slices.Contains(names, name) }
 	// They stop in the reverse order: who takes work in comes last.
 	if has("notifier") {
-		process.add(p.notifier())
+		chaser, err := p.notifier(o.Policy)
+		if err != nil {
+			return nil, err
+		}
+		process.add(chaser)
 	}
 	if has("matcher") {
 		process.add(p.matcher()...)
