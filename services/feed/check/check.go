@@ -155,3 +155,12 @@ func Pointer(base string, parts ...any) string {
 	}
 	return b.String()
 }
+
+// Codes lists every code, in no order.
+func Codes() []Code {
+	all := make([]Code, 0, len(words))
+	for code := range words {
+		all = append(all, code)
+	}
+	return all
+}
