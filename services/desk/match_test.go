@@ -3,7 +3,10 @@ package desk_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -45,5 +48,102 @@ func TestConfirmingIsOneEffectHoweverOftenItIsSent(t *testing.T) {
 	}
 	if got := w.rows(`step where action = $1 and kind = 'unacknowledged' and cancelled_at is not null`, m.Administrator); got != 1 {
 		t.Errorf("the step that chases the acknowledgement was not cancelled")
+	}
+}
+
+func TestAReasonIsNeededUnlessTheMatchIsConfirmed(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	page := w.as(t, "administrator").get(path("/matches/%d", m.Match))
+	page.submit("form.desk-verdict").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "Choose whether this is the same person")
+	for _, verdict := range []string{"dismiss", "unsure"} {
+		again := page.submit("form.desk-verdict", "verdict", verdict).status(http.StatusUnprocessableEntity)
+		again.sees(".govuk-error-summary a[href='#reason']", "Enter a reason").count("input[value="+verdict+"][checked]", 1)
+	}
+	if w.rows("judgement") != 0 {
+		t.Error("a verdict without its reason was recorded")
+	}
+}
+
+func TestTheNextMatchFollowsAVerdict(t *testing.T) {
+	w := open(t)
+	p := w.Person(scene.Case{})
+	first := w.Match(scene.Report{Person: p, Due: time.Hour})
+	second := w.Match(scene.Report{Person: p, Due: 2 * time.Hour})
+	admin := w.as(t, "administrator")
+	next := admin.get(path("/matches/%d", first.Match)).submit("form.desk-verdict", "verdict", "dismiss", "reason", "another man")
+	if want := path("/matches/%d", second.Match); next.request != want {
+		t.Errorf("got to %s, want %s", next.request, want)
+	}
+	next.sees(".govuk-notification-banner", "Recorded as not this person")
+	last := next.submit("form.desk-verdict", "verdict", "unsure", "reason", "ask for his date of birth")
+	if last.request != "/matches" {
+		t.Errorf("got to %s, want the queue", last.request)
+	}
+	last.sees("tr[data-match]", "Asked the force")
+	if w.rows("event where subject = 'matches.dismissed'") != 1 {
+		t.Error("nobody is told of the dismissal")
+	}
+}
+
+func TestTwoPeopleOnOneMatchAreToldOfEachOther(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	at := path("/matches/%d", m.Match)
+	first, second := w.as(t, "administrator").get(at), w.as(t, "second administrator").get(at)
+	first.submit("form.desk-verdict", "verdict", "confirm").status(http.StatusOK)
+	late := second.submit("form.desk-verdict", "verdict", "dismiss", "reason", "no").status(http.StatusConflict)
+	late.sees("h1", "This has changed since you opened it").sees("main a", "Look at it again")
+	if got := w.read("select state from match where id = $1", m.Match); got != "confirmed" {
+		t.Errorf("got state %s, want confirmed", got)
+	}
+}
+
+func TestAMatchThatChangedWhileOpenIsNotJudgedAsItWas(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	page := w.as(t, "administrator").get(path("/matches/%d", m.Match))
+	pgtest.Exec(t, w.DB, "update match set bits = bits - 5, identity_digest = 'another' where id = $1", m.Match)
+	page.submit("form.desk-verdict", "verdict", "confirm").status(http.StatusConflict)
+	pgtest.Exec(t, w.DB, "update match set state = 'superseded' where id = $1", m.Match)
+	page.user.get(path("/matches/%d", m.Match)).sees(".govuk-inset-text", "no longer gives this match").count("form.desk-verdict", 0)
+	if w.rows("judgement") != 0 {
+		t.Error("what had changed was judged unseen")
+	}
+}
+
+func TestConfirmingOneCandidateDismissesTheOthersAndRetractingBringsThemBack(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	rival := w.Match(scene.Report{Person: w.Person(scene.Case{}), Incident: m.Incident})
+	w.Judge("administrator", m.Match, casework.VerdictConfirm)
+	state := func() string { return w.read("select state from match where id = $1", rival.Match) }
+	if got := state(); got != "dismissed" {
+		t.Errorf("the other candidate is %s, want dismissed", got)
+	}
+	if w.rows("event where subject = 'matches.dismissed'") != 1 {
+		t.Error("the dismissal of the other candidate is no event")
+	}
+	w.as(t, "administrator").get(path("/matches/%d", rival.Match)).sees(".desk-judged", "Another candidate was confirmed")
+	w.Judge("manager", m.Match, casework.VerdictRetract)
+	if got := state(); got != "open" {
+		t.Errorf("after the retraction the other candidate is %s, want open", got)
+	}
+}
+
+func TestAGraveDismissalGetsASecondPairOfEyes(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{RoSH: casework.RoSHVeryHigh})})
+	mild := w.Match(scene.Report{Person: w.Person(scene.Case{RoSH: casework.RoSHLow})})
+	w.Judge("administrator", m.Match, casework.VerdictDismiss)
+	w.Judge("administrator", mild.Match, casework.VerdictDismiss)
+	at := path("/matches/%d", m.Match)
+	w.as(t, "administrator").get(at).count("form.desk-verdict", 0) // not by the same eyes
+	second := w.as(t, "second administrator")
+	second.get(path("/matches/%d", mild.Match)).count("form.desk-verdict", 0)
+	second.get(at).sees("form.desk-verdict", "Second look").submit("form.desk-verdict", "verdict", "dismiss", "reason", "agreed").status(http.StatusOK)
+	second.get(at).count("form.desk-verdict", 0)
+	if got := w.rows("judgement where match = $1 and verdict = 'dismiss'", m.Match); got != 2 {
+		t.Errorf("got %d dismissals, want 2", got)
 	}
 }

@@ -1,0 +1,141 @@
+package desk_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+func TestEveryRouteHasARule(t *testing.T) {
+	for _, r := range table(t) {
+		if r.Rule.Name == "" || !r.Rule.Anyone && !r.Rule.SignedIn && len(r.Rule.Roles) == 0 {
+			t.Errorf("%s has no authorisation rule", r.Pattern)
+		}
+	}
+}
+
+func table(t *testing.T) []desk.Line {
+	t.Helper()
+	d, err := desk.New(desk.Config{DB: scene.New(t).DB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Table()
+}
+
+// roles of the scene, one account each.
+var roles = []string{"administrator", "practitioner", "manager", "head", "victim staff", "duty officer", "auditor", "operations"}
+
+func TestEveryRouteKeepsToItsRuleForEveryRole(t *testing.T) {
+	w := open(t)
+	d, err := desk.New(desk.Config{DB: w.DB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := map[string]*user{}
+	for _, role := range roles {
+		users[role] = w.as(t, role)
+	}
+	for _, r := range d.Table() {
+		method, at, _ := strings.Cut(r.Pattern, " ")
+		if strings.Contains(at, "sign-out") || strings.Contains(at, "/live") {
+			continue
+		}
+		at = strings.NewReplacer("{$}", "", "{id}", "999999", "{language}", "en", "{code}", "X").Replace(at)
+		visit := func(u *user) *page {
+			if method == http.MethodPost {
+				return u.post(at)
+			}
+			return u.get(at)
+		}
+		for _, role := range roles {
+			me := w.Accounts[role]
+			p := visit(users[role])
+			if allowed := r.Rule.Allows(&me); (p.code != http.StatusForbidden) != allowed {
+				t.Errorf("%s as %s: got status %d, want allowed to be %v", r.Pattern, role, p.code, allowed)
+			}
+		}
+		p := visit(w.visitor(t))
+		switch {
+		case r.Rule.Anyone:
+		case strings.HasPrefix(at, "/v1"), method == http.MethodPost:
+			if p.code != http.StatusUnauthorized {
+				t.Errorf("%s signed out: got status %d, want 401", r.Pattern, p.code)
+			}
+		case p.request != "/sign-in":
+			t.Errorf("%s signed out: got to %s, want /sign-in", r.Pattern, p.request)
+		}
+	}
+}
+
+func TestEveryViewOfPersonalDataIsOnTheTrail(t *testing.T) {
+	w := open(t)
+	ids := everything(w)
+	d, err := desk.New(desk.Config{DB: w.DB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := map[string]*user{}
+	for _, role := range roles {
+		users[role] = w.as(t, role)
+	}
+	for _, r := range d.Table() {
+		if r.View == "" {
+			continue
+		}
+		_, at, _ := strings.Cut(r.Pattern, " ")
+		for _, role := range roles {
+			me := w.Accounts[role]
+			if !r.Rule.Allows(&me) {
+				continue
+			}
+			before := w.rows("audit where what = $1 and actor = $2", r.View, me.Subject)
+			p := users[role].get(ids.Replace(r.Pattern, at))
+			after := w.rows("audit where what = $1 and actor = $2", r.View, me.Subject)
+			if want := map[bool]int{true: 1}[p.code == http.StatusOK]; after-before != want {
+				t.Errorf("%s as %s: status %d wrote %d lines of %s, want %d", r.Pattern, role, p.code, after-before, r.View, want)
+			}
+		}
+		if w.rows("audit where what = $1", r.View) == 0 {
+			t.Errorf("%s: no role of the scene got to see it", r.Pattern)
+		}
+	}
+	for _, canary := range []string{"Tester", "Testor", "Victimson", "Rhys", scene.VictimAddress, scene.CallerName, "because of the test"} {
+		if n := w.rows("audit where details::text ilike '%' || $1 || '%' or subject_id ilike '%' || $1 || '%'", canary); n != 0 {
+			t.Errorf("%d lines of the trail hold personal data", n)
+		}
+	}
+}
+
+// numbers of things in a scene, by the route that shows them.
+type numbers map[string]string
+
+func (n numbers) Replace(pattern, at string) string {
+	for prefix, id := range n {
+		if strings.Contains(pattern, prefix) {
+			return strings.NewReplacer("{id}", id, "{$}", "").Replace(at)
+		}
+	}
+	return strings.NewReplacer("{$}", "").Replace(at)
+}
+
+// everything has one of each thing that a page shows.
+func everything(w *world) numbers {
+	p := w.Person(scene.Case{})
+	waiting := w.Match(scene.Report{Person: p})
+	confirmed := w.Match(scene.Report{Person: p})
+	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
+	decided := w.Match(scene.Report{Person: p})
+	decision := w.Decide("practitioner", decided.Practitioner)
+	return numbers{
+		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
+		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),
+		"/people/{id}": fmt.Sprint(p), "/matches/{id} ": fmt.Sprint(waiting.Match),
+		"GET /matches/{id}": fmt.Sprint(confirmed.Match),
+	}
+}

@@ -1,0 +1,162 @@
+package desk_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+func TestAPersonaCannotSignInOutsideTheDemo(t *testing.T) {
+	w := open(t, func(c *desk.Config) { c.Demo = false })
+	u := w.visitor(t)
+	u.get("/sign-in").status(http.StatusOK).count("input[name=persona]", 0)
+	u.post("/sign-in", "persona", "persona:administrator").status(http.StatusNotFound)
+	if n := w.rows("session where octet_length(data) > 0"); n != 0 {
+		t.Errorf("got %d sessions, want none", n)
+	}
+}
+
+func TestASessionBegunInADemoEndsOutsideIt(t *testing.T) {
+	w := open(t)
+	u := w.as(t, "administrator")
+	real, err := desk.New(desk.Config{DB: w.DB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.Config.Handler = real.Routes()
+	if p := u.get("/matches"); p.request != "/sign-in" {
+		t.Errorf("got to %s, want /sign-in", p.request)
+	}
+}
+
+func TestSigningInChangesTheTokenAndSigningOutEndsIt(t *testing.T) {
+	w := open(t)
+	u := w.visitor(t)
+	site, _ := url.Parse(w.server.URL)
+	u.client.Jar.SetCookies(site, []*http.Cookie{{Name: "session", Value: "planted"}})
+	u.post("/sign-in", "persona", "persona:administrator")
+	token := u.client.Jar.Cookies(site)[0].Value
+	if token == "planted" {
+		t.Error("the token planted before signing in was kept")
+	}
+	if n := w.rows("session where token = $1", token); n != 0 {
+		t.Error("the token itself is in the table, not its hash")
+	}
+	u.post("/sign-out").status(http.StatusOK)
+	u.client.Jar.SetCookies(site, []*http.Cookie{{Name: "session", Value: token}})
+	if p := u.get("/matches"); p.request != "/sign-in" {
+		t.Errorf("the old token still works after signing out")
+	}
+}
+
+func TestASessionEndsWhenLeftAloneAndInAnyCase(t *testing.T) {
+	for name, set := range map[string]func(*desk.Config){
+		"idle":     func(c *desk.Config) { c.Idle = time.Millisecond },
+		"lifetime": func(c *desk.Config) { c.Lifetime = time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t, set)
+			u := w.visitor(t)
+			u.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			u.post("/sign-in", "persona", "persona:administrator").status(http.StatusSeeOther)
+			if at := u.get("/matches").header.Get("Location"); !strings.HasPrefix(at, "/sign-in?back=") {
+				t.Errorf("got %q, want to be asked to sign in", at)
+			}
+		})
+	}
+}
+
+func TestWhatWasTypedOutlivesTheSession(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	admin := w.as(t, "administrator")
+	form := admin.get(path("/matches/%d", m.Match))
+	w.read("with gone as (delete from session returning 1) select count(*)::text from gone")
+	lost := form.submit("form.desk-verdict", "verdict", "dismiss", "reason", "Another date of birth").status(http.StatusUnauthorized)
+	lost.sees("h1", "You have been signed out")
+	if got := lost.value("main input[name=reason]"); got != "Another date of birth" {
+		t.Error("the reason that was typed is lost")
+	}
+	if w.rows("judgement") != 0 {
+		t.Error("a verdict was recorded without a session")
+	}
+	admin.post("/sign-in", "persona", "persona:administrator")
+	lost.submit("main form").status(http.StatusOK)
+	if w.rows("judgement where reason = 'Another date of birth'") != 1 {
+		t.Error("sending again after signing in did not record the verdict")
+	}
+}
+
+func TestAFormFromAnotherSiteIsRefused(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	admin := w.as(t, "administrator")
+	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://elsewhere.example"}} {
+		r, _ := http.NewRequest(http.MethodPost, w.server.URL+path("/matches/%d/verdict", m.Match), strings.NewReader("verdict=confirm"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set(header[0], header[1])
+		admin.do(r).status(http.StatusForbidden)
+	}
+}
+
+func TestEveryAnswerTellsTheBrowserWhatItNeverDoes(t *testing.T) {
+	w := open(t, func(c *desk.Config) { c.Secure = true })
+	u := w.visitor(t)
+	for _, at := range []string{"/sign-in", "/nowhere", "/assets/desk.css"} {
+		h := u.get(at).header
+		csp := h.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "'nonce-", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} {
+			if !strings.Contains(csp, want) {
+				t.Errorf("%s: the policy %q lacks %s", at, csp, want)
+			}
+		}
+		if strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: the policy allows something unsafe", at)
+		}
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+			"Strict-Transport-Security": "max-age=31536000; includeSubDomains", "Referrer-Policy": "same-origin"} {
+			if got := h.Get(name); got != want {
+				t.Errorf("%s: got %s %q, want %q", at, name, got, want)
+			}
+		}
+	}
+	first, second := u.get("/sign-in").header, u.get("/sign-in").header
+	if first.Get("Content-Security-Policy") == second.Get("Content-Security-Policy") {
+		t.Error("two answers have the same nonce")
+	}
+	if first.Get("Cache-Control") != "no-store" {
+		t.Error("a page may be cached")
+	}
+}
+
+func TestSigningInIsLimited(t *testing.T) {
+	w := open(t)
+	u := w.visitor(t)
+	var last *page
+	for range 40 {
+		last = u.post("/sign-in", "persona", "persona:nobody")
+	}
+	last.status(http.StatusTooManyRequests)
+	if last.header.Get("Retry-After") == "" {
+		t.Error("it does not say when to try again")
+	}
+}
+
+func TestALinkBackStaysOnThisSite(t *testing.T) {
+	w := open(t)
+	u := w.visitor(t)
+	u.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, back := range []string{"https://elsewhere.example/", "//elsewhere.example", `/\elsewhere.example`, "javascript:alert(1)"} {
+		if got := u.get("/language/cy?back=" + url.QueryEscape(back)).header.Get("Location"); got != "/" {
+			t.Errorf("back to %q: got %q, want /", back, got)
+		}
+	}
+	if got := u.get("/language/cy?back=" + url.QueryEscape("/matches?band=certain")).header.Get("Location"); got != "/matches?band=certain" {
+		t.Errorf("got %q, want the page again", got)
+	}
+}
