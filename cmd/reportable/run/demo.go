@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -87,6 +88,51 @@ func (d *demo) supervise(ctx context.Context, db *postgres.DB, o UpOptions) erro
 		err = fmt.Errorf("%d of the invented people were rejected", report.Rejected)
 	}
 	return err
+}
+
+// byFile are the forces that export files; the others post. All four ways in
+// are shown: CSV in two layouts, NDJSON and JSON.
+var byFile = map[string]bool{"61": true, "62": true}
+
+// feed sends what happens in the world to the process's own feed, each force
+// in its own way.
+func (d *demo) feed(ctx context.Context, db *postgres.DB, url, drop string, log *slog.Logger) (Service, error) {
+	sends := simulator.Feed{World: d.world, URL: url + "/v1/incidents", Keys: map[string]string{}, Drops: map[string]string{}, Log: log}
+	for _, force := range simulator.Forces {
+		if byFile[force] {
+			sends.Drops[force] = filepath.Join(drop, force)
+			if err := os.MkdirAll(sends.Drops[force], 0o700); err != nil {
+				return Service{}, fmt.Errorf("make a drop folder: %w", err)
+			}
+			continue
+		}
+		key, err := demoKey(ctx, db, force)
+		if err != nil {
+			return Service{}, err
+		}
+		sends.Keys[force] = key
+	}
+	return Service{"synthetic feed", sends.Run}, nil
+}
+
+// demoKey gives a force a new key for this run, and makes that of the last run
+// useless: keys are kept nowhere.
+func demoKey(ctx context.Context, db *postgres.DB, force string) (string, error) {
+	const name = "synthetic feed"
+	old, err := db.ForceKeys(ctx, force)
+	if err != nil {
+		return "", err
+	}
+	for _, k := range old {
+		if k.Name == name && k.Live(time.Now()) {
+			if err := db.RevokeForceKey(ctx, force, k.ID); err != nil {
+				return "", err
+			}
+		}
+	}
+	key, hash := access.NewForceKey()
+	_, err = db.AddForceKey(ctx, force, name, hash, time.Now().AddDate(0, 1, 0))
+	return key, err
 }
 
 // announce says whom to sign in as, and what each of them is there for.

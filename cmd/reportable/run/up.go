@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,9 +69,20 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	}
 	defer done()
 
-	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true, DropFolder: filepath.Join(c.Data, "drop")})
+	drop := filepath.Join(c.Data, "drop")
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop})
 	if err != nil {
 		return err
+	}
+	if d != nil {
+		sends, err := d.feed(ctx, db, process.Feed, drop, log)
+		if err != nil {
+			return err
+		}
+		process.add(sends)
+		if err := firstMatch(conn, say); err != nil {
+			return err
+		}
 	}
 
 	if o.For > 0 {
@@ -108,8 +120,17 @@ func upStream(ctx context.Context, c *Config, log *slog.Logger, registry prometh
 // telling says what is being done, with the seconds since the start.
 func telling(to io.Writer, began time.Time) func(string) {
 	return func(what string) {
-		fmt.Fprintf(to, "%5.1f s  %s …\n", time.Since(began).Seconds(), what)
+		fmt.Fprintf(to, "%5.1f s  %s\n", time.Since(began).Seconds(), what)
 	}
+}
+
+// firstMatch says when there is something to be looked at.
+func firstMatch(conn *stream.Conn, say func(string)) error {
+	var once sync.Once
+	_, err := conn.Watch("matches.found", func(stream.Event) {
+		once.Do(func() { say("a match is in the queue") })
+	})
+	return err
 }
 
 // announce says, in words, where to look and what to do there.
