@@ -147,9 +147,9 @@ func (w *World) Streams() jetstream.JetStream {
 // patience is how long a story waits while nothing at all moves.
 const patience = 60 * time.Second
 
-// unsettled are the things that a story waits for. Each is a state of the
+// Unsettled asks a ledger what is not done yet, in words. Each is a state of the
 // ledger and not of a consumer, which may be wrong.
-const unsettled = `
+const Unsettled = `
 	select concat_ws(', ',
 	         (select count(*) || ' in flight' from revision where disposition = 'in_flight' having count(*) > 0),
 	         (select count(*) || ' behind the register' from revision r, register g
@@ -164,7 +164,7 @@ func (w *World) Settled() {
 	w.Helper()
 	var last string
 	w.Eventually(func() bool {
-		last = pgtest.One[string](w, w.DB, unsettled)
+		last = pgtest.One[string](w, w.DB, Unsettled)
 		return last == ""
 	}, func() string { return "still " + last })
 }

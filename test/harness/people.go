@@ -1,6 +1,9 @@
 package harness
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
@@ -28,6 +31,19 @@ func Somebody(crn, forenames, surname, born string) Person {
 		Sex:         casework.Male,
 		Place:       casework.Place{Address: "14 Heol Fawr", Postcode: "CF11 7UU"},
 	}}
+}
+
+// Wales gives people under supervision, each told apart by name and birth.
+func Wales(n int) (people []Person) {
+	forenames := []string{"Aled", "Bethan", "Ceri", "Dilwyn", "Eluned", "Ffion", "Gwilym", "Heledd", "Idris", "Lowri", "Macsen", "Nerys"}
+	surnames := []string{"Abernethy", "Bevan", "Cadwaladr", "Dafis", "Eynon", "Ferrier", "Glyndwr", "Hopcyn", "Ingram", "Kendrick", "Llwyd"}
+	for i := range n {
+		born := time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i*37)
+		p := Somebody(fmt.Sprintf("X2%05d", i), forenames[i%len(forenames)], surnames[i%len(surnames)], born.Format(time.DateOnly))
+		p.Address, p.Postcode = fmt.Sprintf("%d Stryd y Bont", i+1), fmt.Sprintf("CF%d %dAB", 10+i%30, i%9+1)
+		people = append(people, p)
+	}
+	return people
 }
 
 func (p Person) withDefaults() Person {

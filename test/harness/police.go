@@ -26,13 +26,23 @@ type Police struct {
 // Police gives a force by its code.
 func (w *World) Police(force string) Police { return Police{w, force} }
 
-// Reports sends incidents as one submission. Times that the story did not give
-// are an hour ago. All of it has to be accepted, unless it was before.
+// Reports sends incidents as one submission. All of it has to be accepted, unless it was before.
 func (p Police) Reports(incidents ...casework.Incident) casework.Receipt {
 	p.Helper()
+	body := Lines(p.Force, incidents...)
+	receipt := p.take(canonical.NewReader(bytes.NewReader(body), canonical.Lines, p.rules()))
+	if receipt.Rejected > 0 {
+		p.Errorf("force %s: %d of %d records were rejected", p.Force, receipt.Rejected, len(incidents))
+	}
+	return receipt
+}
+
+// Lines writes incidents as a force sends them, one a line. Times that the
+// story did not give are an hour ago.
+func Lines(force string, incidents ...casework.Incident) []byte {
 	var body bytes.Buffer
 	for _, in := range incidents {
-		in.Force = p.Force
+		in.Force = force
 		if in.ReportedAt.IsZero() {
 			in.ReportedAt = time.Now().Add(-time.Hour).Truncate(time.Hour)
 		}
@@ -41,15 +51,11 @@ func (p Police) Reports(incidents ...casework.Incident) casework.Receipt {
 		}
 		line, err := json.Marshal(in)
 		if err != nil {
-			p.Fatal(err)
+			panic("harness: incident cannot be encoded: " + err.Error())
 		}
 		body.Write(append(line, '\n'))
 	}
-	receipt := p.take(canonical.NewReader(&body, canonical.Lines, p.rules()))
-	if receipt.Rejected > 0 {
-		p.Errorf("force %s: %d of %d records were rejected", p.Force, receipt.Rejected, len(incidents))
-	}
-	return receipt
+	return body.Bytes()
 }
 
 // Withdraws takes an incident back.

@@ -71,10 +71,15 @@ var columns = []string{"crn", "pnc", "cro", "surname", "forenames", "aliases", "
 // Extracts sends a full extract of the case record as it is.
 func (p Probation) Extracts() {
 	p.Helper()
+	p.imports(bytes.NewReader(ExtractCSV(p.extract.people)), casework.EnglandAndWales().Day(p.Now()))
+}
+
+// ExtractCSV writes people as an extract of the case record.
+func ExtractCSV(people []Person) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.Write(columns)
-	for _, who := range p.extract.people {
+	for _, who := range people {
 		who = who.withDefaults()
 		restricted := "N"
 		if who.Restricted {
@@ -86,7 +91,7 @@ func (p Probation) Extracts() {
 			who.Manager, "Manager " + who.Manager, who.RoSH, restricted})
 	}
 	w.Flush()
-	p.imports(&b, casework.EnglandAndWales().Day(p.Now()))
+	return b.Bytes()
 }
 
 // ImportsFile takes an extract from a file.

@@ -5,25 +5,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/harness"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
-
-// wales gives people under supervision, each told apart by name and birth.
-func wales(n int) (people []harness.Person) {
-	forenames := []string{"Aled", "Bethan", "Ceri", "Dilwyn", "Eluned", "Ffion", "Gwilym", "Heledd", "Idris", "Lowri", "Macsen", "Nerys"}
-	surnames := []string{"Abernethy", "Bevan", "Cadwaladr", "Dafis", "Eynon", "Ferrier", "Glyndwr", "Hopcyn", "Ingram", "Kendrick", "Llwyd"}
-	for i := range n {
-		born := time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i*37)
-		p := harness.Somebody(fmt.Sprintf("X2%05d", i), forenames[i%len(forenames)], surnames[i%len(surnames)], born.Format(time.DateOnly))
-		p.Address, p.Postcode = fmt.Sprintf("%d Stryd y Bont", i+1), fmt.Sprintf("CF%d %dAB", 10+i%30, i%9+1)
-		people = append(people, p)
-	}
-	return people
-}
 
 func TestTwoCasesMergedAreOnePieceOfWorkAndUnmergedAreTwo(t *testing.T) {
 	w := harness.New(t)
@@ -109,7 +95,7 @@ func TestTheCaseloadChangesInTheMiddleOfMatching(t *testing.T) {
 	w := harness.Quiet(t)
 	w.Start("matcher", "notifier")
 	w.Start("matcher", "notifier")
-	people := wales(240)
+	people := harness.Wales(240)
 	w.Probation().Supervises(people[:60]...)
 
 	var wait sync.WaitGroup

@@ -22,7 +22,7 @@ func reports(people []harness.Person, prefix string) (all []casework.Incident) {
 // nothing is done twice.
 func TestTheStreamsAreDeletedInTheMiddleOfAnImport(t *testing.T) {
 	w := harness.New(t)
-	people := wales(300)
+	people := harness.Wales(300)
 	w.Probation().Supervises(people...)
 	police := w.Police("62")
 	police.Reports(reports(people, "A")...)
@@ -47,7 +47,7 @@ func TestTheStreamsAreDeletedInTheMiddleOfAnImport(t *testing.T) {
 func TestEverythingIsDeliveredAgainAndChangesNothing(t *testing.T) {
 	w := harness.Quiet(t)
 	first := w.Start("matcher", "notifier")
-	people := wales(100)
+	people := harness.Wales(100)
 	w.Probation().Supervises(people...)
 	w.Police("62").Reports(reports(people, "A")...)
 	w.Settled()
