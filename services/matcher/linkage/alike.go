@@ -56,6 +56,9 @@ func liken(a, b *token, surname bool) likeness {
 	// Each edit changes at most two letters of the set, so most pairs end here.
 	apart := bits.OnesCount32(a.mask ^ b.mask)
 	if apart > 4 && a.sound != b.sound {
+		if !surname && (mistypedVariant(a, b) || mistypedVariant(b, a)) {
+			return loose
+		}
 		return unlike
 	}
 	short, long := a.text, b.text
@@ -73,6 +76,8 @@ func liken(a, b *token, surname bool) likeness {
 	case len(short) >= 3 && long[:len(short)] == short:
 		return loose
 	case d == 2 && len(short) == 4 && short[0] == long[0]:
+		return loose
+	case !surname && (mistypedVariant(a, b) || mistypedVariant(b, a)):
 		return loose
 	}
 	return unlike
@@ -129,4 +134,20 @@ func edits(a, b string, limit int) int {
 		before, last, row = last, row, before
 	}
 	return int(last[len(b)])
+}
+
+// mistypedVariant reports whether the word is one edit away from a name that
+// the other goes by: GZ for Gaz, who is Gareth.
+func mistypedVariant(a, b *token) bool {
+	if len(a.fore) > 0 || len(a.text) < 2 {
+		return false
+	}
+	for _, g := range b.fore {
+		for _, name := range forenameMembers[g] {
+			if len(name) > 2 && name[0] == a.text[0] && edits(a.text, name, 1) == 1 {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -31,11 +31,19 @@ func (m *Model) rare(f field, level int, often float64) weight {
 	return m.scaled(m.weights[f][level].lgM - lg(often))
 }
 
-// near is the weight of a near-miss on a value that this many have. The near
-// miss itself may be chance, which bounds it.
-func (m *Model) near(f field, level int, often float64) weight {
+// mistyped is the weight of a near-miss of which one spelling is hardly anybody's:
+// strangers of the name are mistyped as often. The near miss may itself be
+// chance, which bounds it: a misspelling earns no more than that.
+func (m *Model) mistyped(f field, level int, often float64) weight {
 	w := &m.weights[f][level]
-	return m.scaled(w.lgM - lg(w.u+often))
+	return m.scaled(w.lgM - lg(w.u+float64(w.m*often)))
+}
+
+// near is the weight of two values alike that strangers bear too: as rare as
+// the rarer of them, and bounded likewise.
+func (m *Model) near(f field, level int, often, too float64) weight {
+	w := &m.weights[f][level]
+	return m.scaled(w.lgM - lg(w.u+min(often, too)))
 }
 
 // compare weighs one person against the query. It fills o and reports whether
@@ -45,6 +53,9 @@ func (r *Register) compare(q *query, rec *record, least weight, o *outcome) bool
 	*o = outcome{}
 	m := r.model
 	r.compareBirth(q, rec, o)
+	if q.ceiling+o.found[birthField].bits < least {
+		return false
+	}
 	r.compareNumbers(q, rec, o)
 	r.comparePlaces(q, rec, o)
 	if q.sex != 0 && rec.sex != 0 {
@@ -101,11 +112,12 @@ func birthLevel(a, b uint32) int {
 	if ay == by && am == bd && ad == bm {
 		return birthSwapped
 	}
+	apart := func(x, y uint32) uint32 { return max(x, y) - min(x, y) }
 	digits, neighbours := digitsApart(a, b)
-	if digits == 1 || (digits == 2 && neighbours) {
+	// A generation apart is a parent's birthday sooner than a typing error.
+	if digits == 1 && apart(ay, by) <= 10 || (digits == 2 && neighbours) {
 		return birthOneDigit
 	}
-	apart := func(x, y uint32) uint32 { return max(x, y) - min(x, y) }
 	if am == bm && ad == bd && (apart(ay, by) == 1 || apart(ay, by) == 10) ||
 		ay == by && am == bm && apart(ad, bd) == 1 || ay == by && ad == bd && apart(am, bm) == 1 {
 		return birthNear
@@ -188,7 +200,8 @@ func (r *Register) compareNumbers(q *query, rec *record, o *outcome) {
 func (r *Register) alikeTexts(q *query, i int, key uint64) bool {
 	text := q.facts.others[i-len(q.facts.numbers)]
 	other := r.texts.text[key-1]
-	return len(text) > 4 && len(other) > 4 && edits(text, other, 2) <= 1+len(text)/10
+	limit := min(1+len(text)/10, 3)
+	return len(text) > 4 && len(other) > 4 && edits(text, other, limit) <= limit
 }
 
 func (r *Register) compareText(id uint32, text string, often float64, theirs uint32, f field, o *outcome) {
@@ -198,7 +211,7 @@ func (r *Register) compareText(id uint32, text string, often float64, theirs uin
 	switch {
 	case id == theirs:
 		o.set(f, weakSame, r.model.rare(f, weakSame, often), r.model.weights[f][weakSame].plain)
-	case edits(text, r.texts.text[theirs-1], 2) <= 2:
+	case edits(text, r.texts.text[theirs-1], 2) <= min(2, (len(text)-5)/3): // five are the kind's mark
 		o.plain(f, weakAlike, r.model)
 	default:
 		o.plain(f, weakUnlike, r.model)
@@ -249,14 +262,14 @@ func (r *Register) placeLevel(a *queryPlace, b *place) (level int, ok bool) {
 	sector := posts && a.sector != 0 && b.british && a.sector == b.post>>12
 	house := a.house == b.house
 	street := streets && a.streetID == b.street
-	alike := streets && !street && edits(a.street, r.texts.text[b.street-1], 2) <= 2 && len(a.street) > 4
+	alike := streets && !street && house && (!posts || unit || mistyped) && len(a.street) > 4 && edits(a.street, r.texts.text[b.street-1], 2) <= 2
 	switch {
 	case street && house && (!posts || unit || mistyped || sector):
 		if before {
 			return placeSameBefore, true
 		}
 		return placeSame, true
-	case alike && house && (!posts || unit || mistyped), street && unit && (a.house == 0 || b.house == 0):
+	case alike, street && unit && (a.house == 0 || b.house == 0):
 		return placeAlike, true
 	case unit && !streets:
 		if before {
@@ -273,6 +286,8 @@ func (r *Register) placeLevel(a *queryPlace, b *place) (level int, ok bool) {
 		return placeSector, true
 	case posts && a.sector != 0 && b.british && a.sector>>6 == b.post>>18:
 		return placeDistrict, true
+	case !streets:
+		return placePostUnlike, true
 	}
 	return placeUnlike, true
 }

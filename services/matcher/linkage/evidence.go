@@ -21,7 +21,7 @@ var (
 	familyName  = []float64{.80, .01, .06, .02, .02, .01, .08, .08}
 	anotherName = []float64{.02, .02, .01, .02, .01, .02, .90}
 	sameName    = []float64{.80, .08, .06, .01, .01, .01, .03}
-	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .02}
+	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .02, .02}
 )
 
 // Brothers and sisters, twins, and those who carry a parent's name.
@@ -80,7 +80,7 @@ func (r *Register) rival(s *search) {
 func (r *Register) explain(s *search, i int) casework.Evidence {
 	q, h := &s.query, &s.hits[i]
 	rec := &r.people[h.slot]
-	r.compare(q, rec, floorWeight, &s.out)
+	r.compare(q, rec, floorWeight*16, &s.out)
 	o := &s.out
 	e := casework.Evidence{
 		Model:           r.model.hash,

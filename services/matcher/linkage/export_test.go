@@ -1,5 +1,7 @@
 package linkage
 
+import "fmt"
+
 // ScoresOfEverybody is Scores without the index, for tests to compare with.
 func (r *Register) ScoresOfEverybody(into []Score, subject Subject, threshold float64) []Score {
 	return r.scores(into, subject, threshold, true)
@@ -12,4 +14,22 @@ func (r *Register) LookedAt(subject Subject, threshold float64) int {
 	defer r.mu.RUnlock()
 	r.search(s, subject, threshold, false)
 	return s.looked
+}
+
+// Plan tells what a search would look through.
+func (r *Register) Plan(subject Subject, threshold float64) string {
+	s := &search{}
+	r.prepare(&s.query, subject)
+	r.bound(&s.query)
+	least := min(weightOf(threshold), 0)
+	r.plan(s, least)
+	out := fmt.Sprintf("least %.1f prior %.1f middle %.1f sex %.1f planned %v cost %d\n", least.bits(), s.query.prior.bits(), s.query.most[middleField].bits(), s.query.most[sexField].bits(), s.planned, s.cheapest)
+	for i, c := range s.courses {
+		out += fmt.Sprintf("   %-12s cut %d:", fieldNames[c.field], s.best[i])
+		for _, t := range c.tiers {
+			out += fmt.Sprintf(" [%d %.1f x%d]", t.kind, t.most.bits(), t.cost)
+		}
+		out += "\n"
+	}
+	return out
 }

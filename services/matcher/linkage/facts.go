@@ -1,6 +1,7 @@
 package linkage
 
 import (
+	"math/bits"
 	"strings"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -93,13 +94,13 @@ func factsOf(s Subject) facts {
 }
 
 func namesOf(i casework.Identity) []nameFacts {
-	first := nameFacts{sur: words(nil, i.Surname), fore: words(nil, i.Forenames)}
+	first := nameFacts{sur: family(i.Surname), fore: words(nil, i.Forenames)}
 	names := make([]nameFacts, 0, 1+len(i.Aliases))
 	if len(first.sur)+len(first.fore) > 0 {
 		names = append(names, first)
 	}
 	for n, a := range i.Aliases[:min(len(i.Aliases), 50)] {
-		w := words(nil, a)
+		w := family(a)
 		switch {
 		case len(w) == 1 && len(first.sur) > 0:
 			// One word alone is what somebody is called, not another family.
@@ -201,6 +202,11 @@ func pack(s string) uint64 {
 func oneApart(a, b uint64) bool {
 	x := a ^ b
 	if x == 0 {
+		return false
+	}
+	// One bit for each character that differs.
+	const lowest = 0x041041041041041
+	if bits.OnesCount64((x|x>>1|x>>2|x>>3|x>>4|x>>5)&lowest) > 2 {
 		return false
 	}
 	first, n := -1, 0

@@ -85,18 +85,25 @@ func words(into []string, s string) []string {
 		flush(i)
 	}
 	flush(len(s))
-	if len(into)-from > 1 {
-		kept := into[:from]
-		for _, w := range into[from:] {
-			if !particles[w] {
-				kept = append(kept, w)
-			}
-		}
-		if len(kept) > from {
-			into = kept
+	return into
+}
+
+// family parts a surname, or a whole name, and drops what says nothing.
+func family(s string) []string {
+	all := words(nil, s)
+	if len(all) < 2 {
+		return all
+	}
+	kept := make([]string, 0, len(all))
+	for _, w := range all {
+		if !particles[w] {
+			kept = append(kept, w)
 		}
 	}
-	return into
+	if len(kept) == 0 {
+		return all
+	}
+	return kept
 }
 
 // sound is a code for how a name is said, on British and Welsh tongues: equal

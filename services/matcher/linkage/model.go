@@ -98,6 +98,7 @@ const (
 	placeSector
 	placeDistrict
 	placeUnlike
+	placePostUnlike
 )
 
 const (
@@ -122,7 +123,7 @@ var levelNames = [fieldCount][]string{
 	birthField:    {"exact", "day and month swapped", "one digit", "a day, a year or ten apart", "two parts of three", "year only", "day and month, another year", "differs"},
 	sexField:      {"the same", "differs"},
 	placeField: {"same address", "an earlier address", "similar address", "same postcode", "an earlier postcode", "same postcode, another house",
-		"postcode mistyped", "same house and street, another postcode", "same postcode sector", "same postcode district", "differs"},
+		"postcode mistyped", "same house and street, another postcode", "same postcode sector", "same postcode district", "differs", "postcode differs, no address to compare"},
 	pncField:   numberLevels,
 	croField:   numberLevels,
 	otherField: numberLevels,
@@ -147,6 +148,8 @@ type Model struct {
 	Relatives float64 `json:"relatives"`
 	// Rivals tells that a query can be one person of the register at most, so that another who fits as well lowers the probability of both.
 	Rivals bool `json:"rivals"`
+	// Copies is how many records of one person the register holds on average: 1 when it holds nobody twice. It keeps duplicates from making a value look common.
+	Copies float64 `json:"copies"`
 	// Scale is by how much the evidence overstates itself, because fields are not quite independent. 1 is not at all.
 	Scale float64 `json:"scale"`
 	// Certain and Probable are the probabilities from which a band begins; see the published curve.
@@ -158,7 +161,6 @@ type Model struct {
 
 	hash    string
 	weights [fieldCount][]levelWeight
-	both    weight // how much of the second identifier is no news, once the first agrees
 }
 
 type levelWeight struct {
@@ -208,6 +210,7 @@ func (m *Model) prepare() error {
 	if m.Scale == 0 {
 		m.Scale = 1
 	}
+	m.Copies = max(m.Copies, 1)
 	if m.Expected <= 0 || m.Scale < 0.1 || m.Scale > 2 || m.Relatives < 0 {
 		return fmt.Errorf("model: expected, relatives and scale must be positive")
 	}
@@ -241,4 +244,15 @@ func (m *Model) scaled(w weight) weight {
 		return w
 	}
 	return weight(math.RoundToEven(float64(w) * m.Scale))
+}
+
+// Deduplicating is the model for a register that holds people several times,
+// compared with itself: nobody is the rival of anybody.
+func (m *Model) Deduplicating() *Model {
+	c := m.clone()
+	c.Rivals, c.Expected, c.Copies = false, 1, 2
+	if err := c.prepare(); err != nil {
+		panic("linkage: " + err.Error()) // m was sound, and so is this
+	}
+	return c
 }

@@ -77,15 +77,19 @@ func (r *Register) layBeside(sur, fore []queryWord, theirSur, theirFore []uint32
 
 // often is how likely a stranger has the term as surname, or as forename.
 func (r *Register) often(f field, t *term) float64 {
-	n := len(t.surnames)
 	if f == forenameField {
-		n = len(t.forenames)
+		return r.howOften(f, len(t.forenames))
 	}
-	return r.frequency(n, r.model.weights[f][surnameSame].u, imaginedNames, rarestName)
+	return r.howOften(f, len(t.surnames))
 }
 
+func (r *Register) howOften(f field, count int) float64 {
+	return r.frequency(count, r.model.weights[f][surnameSame].u, imaginedNames, rarestName)
+}
+
+// frequency is how likely a stranger has a value that count people have.
 func (r *Register) frequency(count int, average, imagined, rarest float64) float64 {
-	f := (float64(count) + float64(imagined*average)) / (float64(len(r.slots)) + imagined)
+	f := (float64(count)/r.model.Copies + float64(imagined*average)) / (float64(len(r.slots))/r.model.Copies + imagined)
 	return min(1, max(f, rarest))
 }
 
@@ -130,7 +134,7 @@ func (r *Register) compareSurnames(mine []queryWord, theirs []uint32, woman bool
 	case shared == len(mine) && shared == len(theirs):
 		return surnameSame, m.rare(surnameField, surnameSame, rarest)
 	case shared > 0:
-		better(surnamePart, m.near(surnameField, surnamePart, rarest))
+		better(surnamePart, m.near(surnameField, surnamePart, rarest, rarest))
 		return level, bits
 	case r.joined(mine, theirs):
 		better(surnameMistyped, m.weights[surnameField][surnameMistyped].plain)
@@ -169,14 +173,14 @@ func (r *Register) nearSurname(a *queryWord, b *term) (int, weight) {
 	often := r.often(surnameField, b)
 	switch kind {
 	case variant:
-		return surnameVariant, m.near(surnameField, surnameVariant, often)
+		return surnameVariant, m.near(surnameField, surnameVariant, often, r.howOften(surnameField, a.surnames))
 	case oneEdit:
 		if min(a.surnames, len(b.surnames)) <= fewHave {
-			return surnameMistyped, m.near(surnameField, surnameMistyped, often)
+			return surnameMistyped, m.mistyped(surnameField, surnameMistyped, often)
 		}
-		return surnameAlike, m.near(surnameField, surnameAlike, often)
+		return surnameAlike, m.near(surnameField, surnameAlike, often, r.howOften(surnameField, a.surnames))
 	case loose:
-		return surnameLoose, m.near(surnameField, surnameLoose, often)
+		return surnameLoose, m.mistyped(surnameField, surnameLoose, often)
 	}
 	return -1, 0
 }
@@ -219,7 +223,7 @@ func (r *Register) compareForenames(mine []queryWord, theirs []uint32, form *int
 			case same:
 				l, w = middleSame, m.rare(middleField, middleSame, r.often(forenameField, b))
 			case variant, oneEdit, loose:
-				l, w = middleAlike, m.near(middleField, middleAlike, r.often(forenameField, b))
+				l, w = middleAlike, m.mistyped(middleField, middleAlike, r.often(forenameField, b))
 			case initial:
 				l, w = middleInitial, m.weights[middleField][middleInitial].plain
 			}
@@ -246,17 +250,17 @@ func (r *Register) forename(a *queryWord, t uint32) (int, weight) {
 	}
 	switch kind {
 	case variant:
-		level, bits = forenameVariant, m.near(forenameField, forenameVariant, r.often(forenameField, b))
+		level, bits = forenameVariant, m.near(forenameField, forenameVariant, r.often(forenameField, b), r.howOften(forenameField, a.forenames))
 	case oneEdit:
-		level = forenameAlike
 		if min(a.forenames, len(b.forenames)) <= fewHave {
-			level = forenameMistyped
+			level, bits = forenameMistyped, m.mistyped(forenameField, forenameMistyped, r.often(forenameField, b))
+		} else {
+			level, bits = forenameAlike, m.near(forenameField, forenameAlike, r.often(forenameField, b), r.howOften(forenameField, a.forenames))
 		}
-		bits = m.near(forenameField, level, r.often(forenameField, b))
 	case initial:
 		level, bits = forenameInitial, m.weights[forenameField][forenameInitial].plain
 	case loose:
-		level, bits = forenameLoose, m.near(forenameField, forenameLoose, r.often(forenameField, b))
+		level, bits = forenameLoose, m.mistyped(forenameField, forenameLoose, r.often(forenameField, b))
 	}
 	if bits < worst {
 		return forenameUnlike, worst

@@ -75,6 +75,12 @@ func (r *Register) plan(s *search, least weight) bool {
 	for i := range s.courses {
 		q.most[s.courses[i].field] = s.courses[i].rest(0)
 	}
+	q.ceiling = q.prior
+	for f := range fieldCount {
+		if f != birthField {
+			q.ceiling += max(0, q.most[f])
+		}
+	}
 	return s.planned
 }
 
@@ -197,7 +203,7 @@ func (r *Register) placeCourse(s *search) {
 	c := s.course(placeField)
 	var most weight = floorWeight
 	same, near := lookup, lookup
-	rest := max(w[placeDistrict].plain, w[placeUnlike].plain)
+	rest := max(w[placeDistrict].plain, w[placeUnlike].plain, w[placePostUnlike].plain)
 	if r.without[placeField] > 0 {
 		rest = max(rest, 0)
 	}

@@ -47,6 +47,8 @@ type query struct {
 
 	// The most that a comparison can bring for this query.
 	most [fieldCount]weight
+	// The most that all of them together can bring, the date of birth apart.
+	ceiling weight
 }
 
 // How many imagined strangers the model's own average counts for, beside the
@@ -61,12 +63,6 @@ const (
 	rarestPlace    = 1.0 / 16384
 )
 
-// frequency is how likely a stranger has a value that count people have.
-func (q *query) frequency(count int, average, imagined, rarest float64) float64 {
-	f := (float64(count) + float64(imagined*average)) / (q.people + imagined)
-	return min(1, max(f, rarest))
-}
-
 // prepare ties the subject to the register. The caller holds the lock.
 func (r *Register) prepare(q *query, s Subject) {
 	*q = query{facts: factsOf(s), people: float64(len(r.slots))}
@@ -79,14 +75,14 @@ func (r *Register) prepare(q *query, s Subject) {
 	for _, p := range q.facts.places {
 		at := queryPlace{placeFacts: p, streetID: r.texts.find(p.street)}
 		if p.post != 0 {
-			at.unit = q.frequency(r.keys.count(postKey|mix(p.post)), w[placeField][placeUnit].u, imaginedPlaces, rarestPlace)
+			at.unit = r.frequency(r.keys.count(postKey|mix(p.post)), w[placeField][placeUnit].u, imaginedPlaces, rarestPlace)
 		}
 		if p.street != "" {
 			n := 0
 			if at.streetID != none {
 				n = r.keys.count(addressOfKey(p.house, at.streetID))
 			}
-			at.exact = q.frequency(n, w[placeField][placeSame].u, imaginedPlaces, rarestPlace)
+			at.exact = r.frequency(n, w[placeField][placeSame].u, imaginedPlaces, rarestPlace)
 		}
 		q.places = append(q.places, at)
 	}
@@ -95,7 +91,7 @@ func (r *Register) prepare(q *query, s Subject) {
 		q.numbers = append(q.numbers, number{of: otherField, key: key})
 	}
 	if q.birth != 0 {
-		q.birthLike = q.frequency(r.keys.count(birthKey|uint64(q.birth)), w[birthField][birthSame].u, imaginedBirths, 0)
+		q.birthLike = r.frequency(r.keys.count(birthKey|uint64(q.birth)), w[birthField][birthSame].u, imaginedBirths, 0)
 	}
 	q.town, q.townText, q.townLike = r.queryText(q, "town ", q.facts.town, w[townField][weakSame].u)
 	q.work, q.workText, q.workLike = r.queryText(q, "work ", q.facts.work, w[workField][weakSame].u)
@@ -109,7 +105,7 @@ func (r *Register) queryText(q *query, kind, s string, average float64) (uint32,
 	if id != none {
 		n = int(r.texts.count[id-1])
 	}
-	return id, kind + s, q.frequency(n, average, imaginedWeak, 1.0/4096)
+	return id, kind + s, r.frequency(n, average, imaginedWeak, 1.0/4096)
 }
 
 // find is the text's number and one, none when nobody has it.

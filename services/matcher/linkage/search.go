@@ -300,3 +300,28 @@ func eachOneApart(key uint64, do func(uint64)) {
 		}
 	}
 }
+
+// ScoresOf appends to into what each of the people given scores, whatever it
+// is, without rivals.
+func (r *Register) ScoresOf(into []Score, subject Subject, people []casework.PersonID) []Score {
+	s := r.scratch.Get().(*search)
+	defer r.scratch.Put(s)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.prepare(&s.query, subject)
+	for _, id := range people {
+		slot, ok := r.slots[id]
+		if !ok {
+			continue
+		}
+		r.compare(&s.query, &r.people[slot], floorWeight*16, &s.out)
+		w := s.out.total + r.relatives(&s.query, &s.out)
+		into = append(into, Score{Person: id, Bits: w.bits(), Probability: w.probability()})
+	}
+	return into
+}
+
+// PriorBits is the weight of a match before anything is compared.
+func (r *Register) PriorBits() float64 {
+	return lg(r.model.Expected / max(float64(r.Len()), 1)).bits()
+}

@@ -1,0 +1,382 @@
+// Package evaluation measures the matcher on labelled data and reads what it
+// learns from: CSV files, each with a mapping that says which column is what.
+// It is behind `reportable match evaluate` and `match train`.
+package evaluation
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
+)
+
+// Columns names one or several columns.
+type Columns []string
+
+// UnmarshalYAML reads a name or a list of names.
+func (c *Columns) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		if n.Value != "" && n.Tag != "!!null" {
+			*c = Columns{n.Value}
+		}
+		return nil
+	}
+	var list []string
+	if err := n.Decode(&list); err != nil {
+		return err
+	}
+	*c = list
+	return nil
+}
+
+// DateColumns says where a date is and how it is written.
+type DateColumns struct {
+	// Column holds a whole date.
+	Column string
+	// Layout is Go's, such as 02/01/2006, or in letters: DD/MM/YYYY. When empty, the usual ones are tried.
+	Layout string
+	// Year, Month and Day are columns, where a date is given in parts.
+	Year, Month, Day string
+}
+
+// UnmarshalYAML reads a column's name, or column and layout, or year, month and day.
+func (d *DateColumns) UnmarshalYAML(n *yaml.Node) error {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		d.Column = n.Value
+		return nil
+	case yaml.SequenceNode:
+		parts := []*string{&d.Year, &d.Month, &d.Day}
+		if len(n.Content) == 1 {
+			d.Column = n.Content[0].Value
+			return nil
+		}
+		if len(n.Content) != 3 {
+			return errors.New("dateOfBirth: want one column, or three for year, month and day")
+		}
+		for i, c := range n.Content {
+			*parts[i] = c.Value
+		}
+		return nil
+	}
+	// By hand, for a layout of 2006-01-02 would be read as a timestamp.
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		v := n.Content[i+1].Value
+		switch n.Content[i].Value {
+		case "column", "columns", "field", "name":
+			d.Column = v
+		case "layout", "format":
+			d.Layout = v
+		case "year":
+			d.Year = v
+		case "month":
+			d.Month = v
+		case "day":
+			d.Day = v
+		default:
+			return fmt.Errorf("dateOfBirth: unknown key %q", n.Content[i].Value)
+		}
+	}
+	return nil
+}
+
+// Mapping says which column of a table is what.
+type Mapping struct {
+	ID          string      `yaml:"id"`
+	Forenames   Columns     `yaml:"forenames"`
+	Surname     Columns     `yaml:"surname"`
+	FullName    Columns     `yaml:"fullName"`
+	Aliases     Columns     `yaml:"aliases"`
+	DateOfBirth DateColumns `yaml:"dateOfBirth"`
+	Layout      string      `yaml:"layout"`
+	Sex         string      `yaml:"sex"`
+	Address     Columns     `yaml:"address"`
+	Postcode    Columns     `yaml:"postcode"`
+	PNC         Columns     `yaml:"pnc"`
+	CRO         Columns     `yaml:"cro"`
+	Identifiers Columns     `yaml:"identifiers"`
+	Place       Columns     `yaml:"place"`
+	Occupation  Columns     `yaml:"occupation"`
+	// Previous holds earlier postcodes.
+	Previous Columns `yaml:"previousPostcodes"`
+	// Separator parts the values within a field. Default |.
+	Separator string `yaml:"separator"`
+	// Register and Queries replace the whole mapping for one of the two files.
+	Register *Mapping `yaml:"register"`
+	Queries  *Mapping `yaml:"queries"`
+}
+
+// ReadMapping reads a mapping file.
+func ReadMapping(path string) (Mapping, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Mapping{}, fmt.Errorf("read mapping: %w", err)
+	}
+	defer f.Close()
+	var m Mapping
+	d := yaml.NewDecoder(f)
+	d.KnownFields(true)
+	if err := d.Decode(&m); err != nil {
+		return Mapping{}, fmt.Errorf("read mapping %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// For gives the mapping of the register's file or the queries'.
+func (m Mapping) For(register bool) Mapping {
+	switch {
+	case register && m.Register != nil:
+		return *m.Register
+	case !register && m.Queries != nil:
+		return *m.Queries
+	}
+	return m
+}
+
+// Record is one row: its id in the file and who it is about.
+type Record struct {
+	ID      string
+	Subject linkage.Subject
+	// Cluster is the value of the cluster column, for a table with duplicates.
+	Cluster string
+}
+
+// ReadTable reads a CSV by its mapping. A cluster column may be named too.
+func ReadTable(path string, m Mapping, cluster string) ([]Record, error) {
+	rows, err := readCSV(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) < 2 {
+		return nil, fmt.Errorf("read %s: no rows under the header", path)
+	}
+	at := map[string]int{}
+	for i, h := range rows[0] {
+		at[strings.TrimSpace(h)] = i
+	}
+	for _, c := range m.all(cluster) {
+		if _, ok := at[c]; !ok {
+			return nil, fmt.Errorf("read %s: the mapping names column %q, which the file does not have", path, c)
+		}
+	}
+	out := make([]Record, 0, len(rows)-1)
+	for n, row := range rows[1:] {
+		get := func(c string) string {
+			if i, ok := at[c]; ok && c != "" && i < len(row) {
+				return clean(row[i])
+			}
+			return ""
+		}
+		r := Record{ID: get(m.ID), Cluster: get(cluster), Subject: m.subject(get)}
+		if m.ID == "" {
+			r.ID = strconv.Itoa(n + 1)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// clean drops what stands for nothing.
+func clean(s string) string {
+	s = strings.TrimSpace(s)
+	switch strings.ToLower(s) {
+	case "na", "nan", "null", "none", "n/a", "nil", "<na>", `\n`:
+		return ""
+	}
+	return s
+}
+
+func readCSV(path string) ([][]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read table: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, 4096)
+	n, _ := io.ReadFull(f, head)
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	first, _, _ := strings.Cut(string(head[:n]), "\n")
+	r := csv.NewReader(f)
+	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
+	for _, comma := range []rune{';', '\t'} {
+		if strings.Count(first, string(comma)) > strings.Count(first, string(r.Comma)) {
+			r.Comma = comma
+		}
+	}
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(rows) > 0 && len(rows[0]) > 0 {
+		rows[0][0] = strings.TrimPrefix(rows[0][0], "\ufeff")
+	}
+	return rows, nil
+}
+
+func (m Mapping) all(cluster string) []string {
+	var out []string
+	for _, c := range []string{m.ID, m.DateOfBirth.Column, m.DateOfBirth.Year, m.DateOfBirth.Month, m.DateOfBirth.Day, m.Sex, cluster} {
+		if c != "" {
+			out = append(out, c)
+		}
+	}
+	for _, c := range []Columns{m.Forenames, m.Surname, m.FullName, m.Aliases, m.Address, m.Postcode, m.PNC, m.CRO, m.Identifiers, m.Place, m.Occupation, m.Previous} {
+		out = append(out, c...)
+	}
+	return out
+}
+
+func (m Mapping) subject(get func(string) string) linkage.Subject {
+	sep := m.Separator
+	if sep == "" {
+		sep = "|"
+	}
+	join := func(cs Columns, with string) string {
+		var parts []string
+		for _, c := range cs {
+			if v := get(c); v != "" {
+				parts = append(parts, v)
+			}
+		}
+		return strings.Join(parts, with)
+	}
+	several := func(cs Columns) []string {
+		var out []string
+		for _, c := range cs {
+			for _, v := range strings.Split(get(c), sep) {
+				if v = clean(v); v != "" {
+					out = append(out, v)
+				}
+			}
+		}
+		return out
+	}
+	var s linkage.Subject
+	s.Forenames, s.Surname = join(m.Forenames, " "), join(m.Surname, " ")
+	for i, c := range m.FullName {
+		full := get(c)
+		switch {
+		case full == "":
+		case i == 0 && s.Forenames == "" && s.Surname == "":
+			s.Forenames, s.Surname = splitName(full)
+		case full != strings.TrimSpace(s.Forenames+" "+s.Surname):
+			s.Aliases = append(s.Aliases, full)
+		}
+	}
+	s.Aliases = append(s.Aliases, several(m.Aliases)...)
+	s.DateOfBirth = m.date(get)
+	s.Sex = sexOf(get(m.Sex))
+	s.Address = join(m.Address, ", ")
+	if len(m.Postcode) > 0 {
+		s.Postcode = get(m.Postcode[0])
+		for _, c := range m.Postcode[1:] {
+			if v := get(c); v != "" {
+				s.Previous = append(s.Previous, casework.Place{Postcode: v})
+			}
+		}
+	}
+	for _, v := range several(m.Previous) {
+		s.Previous = append(s.Previous, casework.Place{Postcode: v})
+	}
+	s.PNCs, s.CROs, s.Others = several(m.PNC), several(m.CRO), several(m.Identifiers)
+	s.Town, s.Occupation = join(m.Place, " "), join(m.Occupation, " ")
+	return s
+}
+
+// splitName parts a whole name: "Surname, Forenames" or "Forenames Surname".
+func splitName(full string) (forenames, surname string) {
+	if last, first, ok := strings.Cut(full, ","); ok {
+		return strings.TrimSpace(first), strings.TrimSpace(last)
+	}
+	parts := strings.Fields(full)
+	if len(parts) < 2 {
+		return "", full
+	}
+	return strings.Join(parts[:len(parts)-1], " "), parts[len(parts)-1]
+}
+
+func sexOf(s string) casework.Sex {
+	switch strings.ToLower(s) {
+	case "m", "male", "man", "1":
+		return casework.Male
+	case "f", "female", "woman", "2":
+		return casework.Female
+	case "":
+		return ""
+	}
+	return casework.Unspecified
+}
+
+var usualLayouts = []string{"2006-01-02", "20060102", "02/01/2006", "2006/01/02", "02-01-2006", "02.01.2006", "2006-01-02 15:04:05", time.RFC3339, "2 Jan 2006", "2006-01", "2006"}
+
+var spelled = strings.NewReplacer("YYYY", "2006", "yyyy", "2006", "MM", "01", "DD", "02", "dd", "02", "%Y", "2006", "%m", "01", "%d", "02")
+
+func (m Mapping) date(get func(string) string) casework.Date {
+	c := m.DateOfBirth
+	if c.Year != "" {
+		number := func(col string, most int) int {
+			n, err := strconv.Atoi(strings.TrimSuffix(get(col), ".0"))
+			if err != nil || n < 0 || n > most {
+				return 0
+			}
+			return n
+		}
+		return casework.Date{Year: number(c.Year, 9999), Month: time.Month(number(c.Month, 12)), Day: number(c.Day, 31)}
+	}
+	s := get(c.Column)
+	if s == "" {
+		return casework.Date{}
+	}
+	layouts := usualLayouts
+	if layout := c.Layout + m.Layout; layout != "" {
+		layouts = []string{spelled.Replace(layout)}
+	}
+	for _, l := range layouts {
+		if t, err := time.Parse(l, s); err == nil {
+			d := casework.DateOf(t)
+			if !strings.Contains(l, "02") && !strings.Contains(l, "2 ") {
+				d.Day = 0
+			}
+			if !strings.Contains(l, "01") && !strings.Contains(l, "Jan") {
+				d.Month = 0
+			}
+			return d
+		}
+	}
+	return looseDate(s, layouts[0])
+}
+
+// looseDate reads a date that no calendar has, such as 31 February, part by
+// part: mistyped dates are what is to be compared.
+func looseDate(s, layout string) casework.Date {
+	if len(s) != len(layout) {
+		return casework.Date{}
+	}
+	part := func(mark string) int {
+		i := strings.Index(layout, mark)
+		if i < 0 {
+			return 0
+		}
+		n, err := strconv.Atoi(s[i : i+len(mark)])
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	d := casework.Date{Year: part("2006"), Month: time.Month(part("01")), Day: part("02")}
+	if d.Year == 0 || d.Month > 15 || d.Day > 31 {
+		return casework.Date{Year: d.Year}
+	}
+	return d
+}
