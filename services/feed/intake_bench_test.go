@@ -1,0 +1,163 @@
+package feed_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/schemas/events"
+	"github.com/reportable-incidents/reportable/services/feed"
+	"github.com/reportable-incidents/reportable/services/feed/canonical"
+	"github.com/reportable-incidents/reportable/services/feed/check"
+	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/test/pgtest"
+)
+
+// typical is a record of the size and shape of the pilot's, with three people.
+func typical(n int) string {
+	return fmt.Sprintf(`{"force": "62", "reference": "B%07d", "revision": 1, "status": "live", "kind": "incident", "type": "Burglary", `+
+		`"reportedAt": "2018-10-28T18:50:00Z", "occurredFrom": "2018-10-28T17:19:00Z", "occurredTo": "2018-10-28T17:19:00Z", "domesticAbuse": false, `+
+		`"childrenPresent": false, "factors": ["drugs"], "location": {"text": "On or near Wheat Close", "lsoa": "W01000379"}, "actionsTaken": ["Arrested"], `+
+		`"summary": "Male left before police arrived. Injury to the caller's arm.", "persons": [`+
+		`{"role": "suspect", "surname": "Sampl", "forenames": "Un", "dateOfBirth": "1996-07-13", "sex": "M", "address": "111 Heol Prawf", "postcode": "LL65 4YF"}, `+
+		`{"role": "victim", "surname": "Enghraifft", "forenames": "Dau", "dateOfBirth": "1981-04-13", "sex": "F", "address": "36 Heol Prawf", "postcode": "LL13 6PD"}, `+
+		`{"role": "witness", "surname": "Prawf", "forenames": "Tri Pedwar", "dateOfBirth": "1987-03-25", "sex": "M", "address": "98 Heol Sampl", "postcode": "LL55 5AW"}]}`+"\n", n)
+}
+
+// endless gives typical records from a number, without keeping them.
+type endless struct {
+	next, end int
+	rest      string
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	n := 0
+	for n < len(b) {
+		if e.rest == "" {
+			if e.next == e.end {
+				if n == 0 {
+					return 0, io.EOF
+				}
+				return n, nil
+			}
+			e.rest = typical(e.next)
+			e.next++
+		}
+		c := copy(b[n:], e.rest)
+		n, e.rest = n+c, e.rest[c:]
+	}
+	return n, nil
+}
+
+// insert puts prepared rows into the ledger's tables as fast as these tables
+// allow: the same rows, batches and connections as the feed's, and nothing
+// read, judged or looked up.
+func insert(b testing.TB, db *postgres.DB, from, to int) {
+	ctx := context.Background()
+	receipt := feed.NewID(time.Now())
+	pgtest.Exec(b, db, `insert into receipt (id, force, channel) values ($1, '62', 'http')`, receipt)
+	type batch struct {
+		references, subjects, payloads []string
+		numbers, lines                 []int
+		bodies, digests                [][]byte
+		at                             []time.Time
+	}
+	var batches []batch
+	for n := from; n < to; n++ {
+		if (n-from)%feed.Commit == 0 {
+			batches = append(batches, batch{})
+		}
+		p := &batches[len(batches)-1]
+		rec, err := canonical.NewReader(strings.NewReader(typical(n)), canonical.Value, check.Rules{Force: "62", Now: time.Now()}).Next()
+		if err != nil || len(rec.Problems) > 0 {
+			b.Fatal("the prepared record is not good")
+		}
+		body, err := json.Marshal(rec.Incident)
+		if err != nil {
+			b.Fatal(err)
+		}
+		digest := sha256.Sum256(body)
+		e := events.New(time.Now(), events.IncidentReceived{IncidentID: int64(n), Force: "62", Revision: 1})
+		p.references, p.subjects, p.payloads = append(p.references, rec.Incident.Reference), append(p.subjects, e.Subject), append(p.payloads, string(e.Data))
+		p.numbers, p.lines, p.at = append(p.numbers, 1), append(p.lines, n-from+1), append(p.at, rec.Incident.ReportedAt)
+		p.bodies, p.digests = append(p.bodies, body), append(p.digests, digest[:])
+	}
+	began := time.Now()
+	for _, p := range batches {
+		tx, err := db.Pool().Begin(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, step := range []struct {
+			sql  string
+			args []any
+		}{
+			{`insert into incident (force, reference, head) select '62', r, 1 from unnest($1::text[]) r`, []any{p.references}},
+			{`insert into revision (incident, number, status, kind, type, reported_at, occurred_from, body, digest, receipt)
+			  select i.id, 1, 'live', 'incident', 'Burglary', k.at, k.at, k.body, k.digest, $5
+			    from unnest($1::text[], $2::timestamptz[], $3::bytea[], $4::bytea[]) as k (reference, at, body, digest)
+			    join incident i on i.force = '62' and i.reference = k.reference`, []any{p.references, p.at, p.bodies, p.digests, receipt}},
+			{`insert into event (subject, payload) select s, p from unnest($1::text[], $2::jsonb[]) as k (s, p)`, []any{p.subjects, p.payloads}},
+			{`insert into receipt_line (receipt, line, record, reference, revision, status)
+			  select $1, l, l, r, 1, 'accepted' from unnest($2::integer[], $3::text[]) as k (l, r)`, []any{receipt, p.lines, p.references}},
+		} {
+			if _, err := tx.Exec(ctx, step.sql, step.args...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := tx.Commit(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	took := time.Since(began)
+	b.Logf("floor: %.0f records/s", float64(to-from)/took.Seconds())
+	floors = append(floors, float64(to-from)/took.Seconds())
+}
+
+var floors []float64
+
+// BenchmarkPostingLines sends NDJSON over HTTP until it is committed, between
+// two runs of the floor: figures drift within minutes, ratios do not.
+func BenchmarkPostingLines(b *testing.B) {
+	const each = 20_000
+	x := open(b, nil)
+	from := 0
+	for b.Loop() {
+		floors = nil
+		insert(b, x.db, from, from+each)
+		from += each
+		began := time.Now()
+		got := x.ask("62", "POST", "/v1/incidents", &endless{next: from, end: from + each}, "Content-Type", ndjsonType)
+		rate := each / time.Since(began).Seconds()
+		if got.status != http.StatusOK || got.Accepted != each {
+			b.Fatalf("got %d, %d accepted", got.status, got.Accepted)
+		}
+		from += each
+		insert(b, x.db, from, from+each)
+		from += each
+		floor := (floors[0] + floors[1]) / 2
+		b.ReportMetric(rate, "records/s")
+		b.ReportMetric(rate/floor, "of-the-floor")
+		b.Logf("posted: %.0f records/s, %s of the floor", rate, strconv.FormatFloat(rate/floor, 'f', 2, 64))
+	}
+}
+
+// BenchmarkReading is the feed's own work on a record, without the ledger.
+func BenchmarkReading(b *testing.B) {
+	record := typical(1)
+	b.SetBytes(int64(len(record)))
+	b.ReportAllocs()
+	r := canonical.NewReader(&endless{next: 0, end: b.N}, canonical.Lines, check.Rules{Force: "62", Now: time.Now()})
+	for range b.N {
+		if rec, err := r.Next(); err != nil || len(rec.Problems) > 0 {
+			b.Fatal(err)
+		}
+	}
+}
