@@ -146,25 +146,33 @@ func (v *Service) Kill() {
 	<-v.done
 }
 
-// address is where it listens, as it said last.
+// address waits until it listens, and says where.
 func (v *Service) address(what string) string {
 	v.site.Helper()
-	said := regexp.MustCompile(`"` + what + `":"(http://[^"]+)"`)
-	var found string
 	v.site.Eventually(func() bool {
-		all := said.FindAllStringSubmatch(v.log.String(), -1)
-		if len(all) == 0 {
-			return false
-		}
-		found = all[len(all)-1][1]
-		answer, err := http.Get(found + "/")
+		answer, err := http.Get(v.lastAddress(what) + "/")
 		if err != nil {
 			return false
 		}
 		answer.Body.Close()
 		return true
-	}, func() string { return v.name + " does not say where it listens" })
-	return found
+	}, func() string { return v.name + " does not answer" })
+	return v.lastAddress(what)
+}
+
+// lastAddress is where it said last that it listens.
+func (v *Service) lastAddress(what string) string {
+	all := regexp.MustCompile(`"`+what+`":"(http://[^"]+)"`).FindAllStringSubmatch(v.log.String(), -1)
+	if len(all) == 0 {
+		return "http://127.0.0.1:1" // nobody is there
+	}
+	return all[len(all)-1][1]
+}
+
+// uses lets services reach another NATS.
+func (s *Site) uses(url string) {
+	s.NATS = url
+	s.env = append(s.env, "NATS_URL="+url)
 }
 
 // Settled waits until everything that was begun is done.
