@@ -321,7 +321,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, receipt casework.R
 	case errors.As(err, &network) && network.Timeout() && !errors.Is(err, casework.ErrUnavailable):
 		refusal = &access.Refusal{Status: http.StatusRequestTimeout, Type: "too-slow", UserMessage: "The body stopped coming.",
 			DeveloperMessage: "Send the same again; records that were accepted will be answered as duplicates."}
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, casework.ErrUnavailable): // a database that hangs up says so too
 		refusal = &access.Refusal{Status: http.StatusBadRequest, Type: "ends-early", UserMessage: "The body ended before it was complete.",
 			DeveloperMessage: "Send the same again; records that were accepted will be answered as duplicates."}
 	default:
