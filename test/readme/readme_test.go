@@ -32,7 +32,11 @@ func TestEveryCommandOfTheREADMEWorks(t *testing.T) {
 	blocks := read(t)
 	dir := t.TempDir()
 	build(t, dir)
-	sh := &shell{dir: dir, env: map[string]string{"REPORTABLE_DATA": filepath.Join(dir, "data")}}
+	sh := &shell{dir: dir, env: map[string]string{
+		"REPORTABLE_DATA": filepath.Join(dir, "data"),
+		// The README's ports may be taken by an up of somebody at work.
+		"DESK_ADDRESS": "127.0.0.1:0", "FEED_ADDRESS": "127.0.0.1:0", "OPERATIONS_ADDRESS": "127.0.0.1:0",
+	}}
 	for i, b := range blocks {
 		switch b.mode {
 		case "":
@@ -185,8 +189,7 @@ func (s *shell) environ() []string {
 // what turns the README's ports into them.
 func (s *shell) up(t *testing.T) *strings.Replacer {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(s.dir, "bin", "reportable"), "up", "--for", "90s",
-		"--desk-address", "127.0.0.1:0", "--feed-address", "127.0.0.1:0", "--operations-address", "127.0.0.1:0")
+	cmd := exec.Command(filepath.Join(s.dir, "bin", "reportable"), "up", "--for", "90s")
 	cmd.Dir = s.dir
 	cmd.Env = s.environ()
 	out, err := os.Create(filepath.Join(s.dir, "up.log"))
@@ -206,7 +209,7 @@ func (s *shell) up(t *testing.T) *strings.Replacer {
 			t.Errorf("up ended with %v", err)
 		}
 	})
-	feed := regexp.MustCompile(`(?m)^ +Police.*http://127\.0\.0\.1:(\d+)`)
+	feed := regexp.MustCompile(`http://127\.0\.0\.1:(\d+)/v1/incidents`)
 	operations := regexp.MustCompile(`http://127\.0\.0\.1:(\d+)/metrics`)
 	deadline := time.After(time.Minute)
 	for {
