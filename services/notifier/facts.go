@@ -53,6 +53,7 @@ type (
 		CivilOrders       int        `cel:"civilOrders"`
 		Bail              int        `cel:"bail"`
 		Children          int        `cel:"children"` // how many the case knows
+		Victims           int        `cel:"victims"`
 		Restricted        bool       `cel:"restricted"`
 		Team              string     `cel:"team"`
 		PDU               string     `cel:"pdu"`
@@ -228,7 +229,7 @@ func (v *view) bindings() map[string]any {
 			OrderType: p.OrderType, VictimContact: p.VictimContact, Custody: p.Circumstances.Custody, Recalled: p.Circumstances.Recalled,
 			UnlawfullyAtLarge: p.Circumstances.UnlawfullyAtLarge, Warrant: p.Circumstances.Warrant, Scheme: p.Circumstances.Scheme,
 			Licence: len(p.Circumstances.Licence), Zones: len(p.Circumstances.Zones), CivilOrders: len(p.Circumstances.CivilOrders),
-			Bail: len(p.Circumstances.Bail), Children: len(p.Circumstances.Children), Restricted: p.Restricted,
+			Bail: len(p.Circumstances.Bail), Children: len(p.Circumstances.Children), Victims: len(p.Circumstances.Victims), Restricted: p.Restricted,
 			Team: p.Team, PDU: p.PDU, days: v.daysAgo(),
 		},
 		"involvement": &involvementFacts{Role: string(v.lead.Role), Roles: roles, Arrested: arrested},

@@ -10,7 +10,7 @@ import (
 // every match and decides on it with their manager, children are asked about,
 // victims' staff are told, and the dangerous does not wait for the morning.
 var floored = []string{
-	AcknowledgeMatch, ReviewIncident, "countersign_decision", "safeguard_children", "tell_victim_staff",
+	AcknowledgeMatch, ReviewIncident, "countersign_decision", "children_enquiry", "children_referral", "tell_victim_staff",
 	"serious_further_offence", "warn_reception", "withdraw_contact", OutOfHours,
 }
 
@@ -30,6 +30,7 @@ func (r *reader) keepFloor(p *Policy) {
 		}
 		own := &p.Rules[j]
 		switch {
+		case shipped.ItemOf != "" && own.ItemOf == shipped.ItemOf:
 		case own.ItemOf != "":
 			r.refuse(own.line, "rule %s: needs an owner and a clock of its own", name)
 		case own.Owner != shipped.Owner:

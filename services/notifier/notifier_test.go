@@ -197,8 +197,7 @@ func TestAProbableMatchWaitsForTheAdministrator(t *testing.T) {
 	o.want(o.actions(i),
 		"acknowledge_match done administrator N03SW1 high unverified",
 		"review_incident open practitioner P1 high",
-		"transfer_match open administrator N03SW1 high",
-		"safeguard_children open practitioner P1 high")
+		"transfer_match open administrator N03SW1 high")
 	if len(o.observed) != 1 || o.observed[0].Stage != casework.StageAcknowledgement || o.observed[0].Elapsed != time.Hour {
 		t.Errorf("got milestones %v, want one acknowledgement after an hour", o.observed)
 	}
@@ -350,8 +349,7 @@ func TestDASHHighMakesOpenWorkPressing(t *testing.T) {
 	o.handle(o.found(m))
 	o.want(o.actions(i),
 		"acknowledge_match open administrator N03SW1 urgent unverified",
-		"review_incident open practitioner P1 urgent unverified",
-		"safeguard_children open practitioner P1 urgent unverified")
+		"review_incident open practitioner P1 urgent unverified")
 	o.want(o.history(i, "acknowledge_match"), "raised", "informed", "pressed")
 	due := pgtest.One[time.Time](t, o.db, `select due from action where incident = $1 and rule = 'acknowledge_match'`, i)
 	if want := london("2026-11-18 11:30"); !due.Equal(want) {
