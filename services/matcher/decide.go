@@ -54,6 +54,8 @@ func (m *Matcher) open(s casework.Standing) reading {
 	switch {
 	case s.Status == casework.Withdrawn, s.Erased:
 		return r
+	case s.Disposition == casework.Quarantined:
+		return r // until somebody gives it back, or a later revision comes
 	case settled && s.RegisterVersion == m.version:
 		return r // a nudge that came twice
 	}

@@ -162,7 +162,7 @@ func (w *world) matches(reference string) (all []string) {
 	rows, err := w.db.Pool().Query(context.Background(), `
 		select m.involvement || '@' || m.position || ' rev ' || m.revision || ' ' || m.crn || ' ' || m.state
 		       || case when m.state_reason = '' then '' else ': ' || m.state_reason end
-		  from match m join incident i on i.id = m.incident where i.reference = $1 order by m.involvement, m.id`, reference)
+		  from match m join incident i on i.id = m.incident where i.reference = $1 order by m.involvement, m.crn`, reference)
 	if err != nil {
 		w.Fatal(err)
 	}

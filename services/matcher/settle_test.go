@@ -248,6 +248,42 @@ func TestTwoMatchersShareWhatIsBehindAndOneBadIncidentHoldsUpNoOther(t *testing.
 	}
 }
 
+func TestWhatSomebodyDiscardedDoesNotComeBackWithAnEventHeardAgainAndWhatTheyRetriedDoes(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bad := w.receiveBody(casework.Incident{Force: "62", Reference: "BAD", Revision: 1, Status: live, Kind: casework.KindArrest,
+		ReportedAt: w.now, OccurredFrom: w.now}, []byte(`{"persons": "nobody"}`))
+	w.handle(w.Matcher, bad)
+	waiting, err := w.db.Quarantine(ctx, 10)
+	if err != nil || len(waiting) != 1 || waiting[0].Key != "62/BAD/1" {
+		t.Fatalf("got %d in quarantine and %v, want the one", len(waiting), err)
+	}
+	if err := w.db.Discard(ctx, waiting[0].ID, "somebody", "a test"); err != nil {
+		t.Fatal(err)
+	}
+	w.handle(w.Matcher, bad)
+	if waiting, _ := w.db.Quarantine(ctx, 10); len(waiting) != 0 {
+		t.Error("it waits again")
+	}
+	if err := w.db.Retry(ctx, waiting[0].ID, "somebody"); err == nil {
+		t.Error("what is resolved was resolved again")
+	}
+
+	worse := w.receiveBody(casework.Incident{Force: "62", Reference: "WORSE", Revision: 1, Status: live, Kind: casework.KindArrest,
+		ReportedAt: w.now, OccurredFrom: w.now}, []byte(`{"persons": "nobody"}`))
+	w.handle(w.Matcher, worse)
+	waiting, _ = w.db.Quarantine(ctx, 10)
+	w.exec(`update revision set body = '{"persons": []}' where incident = (select id from incident where reference = 'WORSE')`) // as a better program would read it
+	if err := w.db.Retry(ctx, waiting[0].ID, "somebody"); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(time.Minute)
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.wantDisposition("WORSE", 1, casework.Unmatched)
+}
+
 func TestTheSweeperFindsWhatNoEventLedTo(t *testing.T) {
 	w := newWorld(t)
 	w.supervise("X000001", "Pugh", "1980-02-01")

@@ -27,7 +27,7 @@ type Decide = func(ctx context.Context, incidents []casework.Standing, atLeast i
 func (db *DB) Settle(ctx context.Context, pick casework.Pick, decide Decide) (casework.Settled, error) {
 	var done casework.Settled
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		s := settling{tx: tx, pick: pick, ids: map[casework.IncidentID]int{}}
+		s := settling{tx: tx, pick: pick}
 		done = casework.Settled{}
 		if err := s.lock(ctx); err != nil {
 			return fmt.Errorf("lock incidents: %w", err)
@@ -53,6 +53,7 @@ type settling struct {
 	tx        pgx.Tx
 	pick      casework.Pick
 	locked    []casework.IncidentID
+	version   int64                       // the register's, before the matches were read
 	ids       map[casework.IncidentID]int // incident → its place in standings
 	standings []casework.Standing
 	keys      []casework.DispositionKey // of the heads, as they were
@@ -67,7 +68,7 @@ func (s *settling) lock(ctx context.Context) error {
 		  from incident
 		 where id = any(@incidents)
 		 order by id
-		   for update`
+		   for no key update`
 	case !s.pick.StuckBefore.IsZero():
 		query = `
 		select i.id
@@ -79,7 +80,7 @@ func (s *settling) lock(ctx context.Context) error {
 		            and r.disposition = 'in_flight'
 		            and r.received_at < @before)
 		 limit @limit
-		   for update skip locked`
+		   for no key update skip locked`
 	default:
 		query = `
 		select i.id
@@ -89,7 +90,7 @@ func (s *settling) lock(ctx context.Context) error {
 		   and r.erased_at is null
 		   and r.register_version < @version
 		 limit @limit
-		   for update of i skip locked`
+		   for no key update of i skip locked`
 	}
 	rows, _ := s.tx.Query(ctx, query, pgx.NamedArgs{"incidents": s.pick.Incidents,
 		"before": s.pick.StuckBefore, "version": s.pick.BehindOf, "limit": s.pick.Limit})
@@ -100,6 +101,10 @@ func (s *settling) lock(ctx context.Context) error {
 }
 
 func (s *settling) read(ctx context.Context) error {
+	s.ids, s.standings, s.keys = map[casework.IncidentID]int{}, nil, nil
+	if err := s.tx.QueryRow(ctx, `select version from register`).Scan(&s.version); err != nil {
+		return err
+	}
 	args := pgx.NamedArgs{"incidents": s.locked}
 	rows, _ := s.tx.Query(ctx, `
 		select r.incident,
@@ -209,8 +214,12 @@ func (s *settling) decide(ctx context.Context, decide Decide) ([]casework.Settle
 	if err != nil {
 		return nil, fmt.Errorf("hold the register's version: %w", err)
 	}
-	if with == version {
+	if with == version && s.version == version {
 		return answers, nil
+	}
+	// Who was merged with whom may have changed with the version.
+	if err := s.read(ctx); err != nil {
+		return nil, fmt.Errorf("read where incidents stand: %w", err)
 	}
 	answers, with, err = decide(ctx, s.standings, version)
 	if err == nil && with != version {

@@ -149,9 +149,10 @@ func TestAReplicaThatIsBehindMissesNobody(t *testing.T) {
 	w.Police("60").Reports(harness.Incident("A0", harness.Suspect(carys)))
 	w.Settled() // it holds the register now
 
-	// The news of the register goes to the other replica alone.
+	// One starts anew, a second beside it: the news of the register goes to one
+	// of them alone.
 	behind.Stop()
-	behind = w.Start("matcher", "notifier")
+	w.Start("matcher", "notifier")
 	w.Police("60").Reports(harness.Incident("A1", harness.Suspect(carys)))
 	w.Settled()
 	w.Start("matcher")
