@@ -20,10 +20,11 @@ import (
 )
 
 type feedCommand struct {
-	Import  feedImport  `cmd:"" help:"Take a force's export into the ledger."`
-	Check   feedCheck   `cmd:"" help:"Do everything that import does but commit, and say how good the data are."`
-	Key     feedKey     `cmd:"" help:"The keys by which forces are known."`
-	Mapping feedMapping `cmd:"" help:"The descriptions of forces' own CSV exports."`
+	Import   feedImport   `cmd:"" help:"Take a force's export into the ledger."`
+	Check    feedCheck    `cmd:"" help:"Do everything that import does but commit, and say how good the data are."`
+	Key      feedKey      `cmd:"" help:"The keys by which forces are known."`
+	Mapping  feedMapping  `cmd:"" help:"The descriptions of forces' own CSV exports."`
+	Conflict feedConflict `cmd:"" help:"Revisions that were sent with two different contents."`
 }
 
 // feedSource is a file from a force.

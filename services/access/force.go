@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
@@ -162,4 +164,42 @@ func (f *Refusal) Write(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(f.Status)
 	_ = json.NewEncoder(w).Encode(body) // whoever asked has gone if this fails
+}
+
+// Remember keeps what keys were found for a moment, so that a force that sends
+// a hundred requests a second is looked up once. A key that is revoked opens
+// the door for that long and no longer. Keys that were not found are not kept.
+func Remember(keys Keys, moment time.Duration) Keys {
+	return &remembered{keys: keys, moment: moment, known: make(map[string]sighting)}
+}
+
+type remembered struct {
+	keys   Keys
+	moment time.Duration
+	mu     sync.Mutex
+	known  map[string]sighting
+}
+
+type sighting struct {
+	key postgres.ForceKey
+	at  time.Time
+}
+
+func (r *remembered) ForceByKey(ctx context.Context, hash []byte) (postgres.ForceKey, error) {
+	now := time.Now()
+	r.mu.Lock()
+	last, ok := r.known[string(hash)]
+	r.mu.Unlock()
+	if ok && now.Sub(last.at) < r.moment && last.key.Live(now) {
+		return last.key, nil
+	}
+	key, err := r.keys.ForceByKey(ctx, hash)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		delete(r.known, string(hash))
+		return key, err
+	}
+	r.known[string(hash)] = sighting{key, now} // as many as there are live keys
+	return key, nil
 }

@@ -159,6 +159,31 @@ func TestTheSameRevisionWithAnotherBodyIsKeptAsideAndTheFirstStands(t *testing.T
 	}
 }
 
+func TestAConflictEndsWithANewRevisionOrTheForcesWord(t *testing.T) {
+	db := pgtest.New(t)
+	take(t, db, incident("R1", 1, "live", "a"), incident("R1", 1, "live", "b"), incident("R2", 1, "live", "a"), incident("R2", 1, "live", "b"))
+	waiting, err := db.Conflicts(t.Context(), "62", false)
+	if err != nil || len(waiting) != 2 || waiting[0].Reference != "R1" || waiting[0].Revision != 1 {
+		t.Fatalf("got %+v, %v; want the two", waiting, err)
+	}
+	take(t, db, incident("R1", 2, "live", "b"))
+	if err := db.ResolveConflict(t.Context(), "61", waiting[1].ID, "test", "the first stands"); !errors.Is(err, casework.ErrNotFound) {
+		t.Errorf("another force resolves it: got %v, want not found", err)
+	}
+	if err := db.ResolveConflict(t.Context(), "62", waiting[1].ID, "test", "the first stands"); err != nil {
+		t.Error(err)
+	}
+	if waiting, err = db.Conflicts(t.Context(), "", false); err != nil || len(waiting) != 0 {
+		t.Errorf("got %d waiting, %v; want none", len(waiting), err)
+	}
+	if n := pgtest.One[int](t, db, `select count(*) from conflict where body is not null`); n != 0 {
+		t.Errorf("%d bodies are kept of conflicts that are over", n)
+	}
+	if r, _ := take(t, db, incident("R2", 1, "live", "b")); r.Rejected != 1 {
+		t.Error("a resolved conflict must still be answered as one")
+	}
+}
+
 func TestRejectedRecordsLeaveNothingOfThemselves(t *testing.T) {
 	db := pgtest.New(t)
 	bad := strings.Replace(incident("R2", 1, "live", "Canary Canary"), `"suspect"`, `"Canary"`, 1)

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/reportable-incidents/reportable/schemas/events"
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/feed"
 	"github.com/reportable-incidents/reportable/services/feed/canonical"
 	"github.com/reportable-incidents/reportable/services/feed/check"
@@ -159,5 +163,91 @@ func BenchmarkReading(b *testing.B) {
 		if rec, err := r.Next(); err != nil || len(rec.Problems) > 0 {
 			b.Fatal(err)
 		}
+	}
+}
+
+// paced sends single incidents at a steady rate and gives the 99th percentile
+// of the answers' times.
+func (x *exchange) paced(b testing.TB, force, prefix string, perSecond, total int) time.Duration {
+	took := make([]time.Duration, total)
+	var wait sync.WaitGroup
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for n := range total {
+		<-tick.C
+		wait.Go(func() {
+			body := strings.Replace(incident(prefix+strconv.Itoa(n), 1, "live", "a"), `"62"`, `"`+force+`"`, 1)
+			began := time.Now()
+			got := x.ask(force, "POST", "/v1/incidents", strings.NewReader(body), "Content-Type", jsonType)
+			took[n] = time.Since(began)
+			if got.status != http.StatusCreated {
+				b.Errorf("got %d", got.status)
+			}
+		})
+	}
+	wait.Wait()
+	slices.Sort(took)
+	return took[total*99/100]
+}
+
+// BenchmarkSinglePosts weighs single submissions at 200 a second against the
+// commit of one row in the same run.
+func BenchmarkSinglePosts(b *testing.B) {
+	for range b.N {
+		x := open(b, func(c *feed.Config) {
+			c.Door.Keys = access.Remember(c.Store.(*postgres.DB), time.Second)
+			c.Limits.AtOnce = 16
+		})
+		pgtest.Exec(b, x.db, `create table floor (n integer)`)
+		x.paced(b, "62", "W", 200, 200) // connections and plans
+		var wait sync.WaitGroup
+		floor := make([]time.Duration, 600)
+		tick := time.NewTicker(time.Second / 200)
+		for n := range floor {
+			<-tick.C
+			wait.Go(func() {
+				began := time.Now()
+				if _, err := x.db.Pool().Exec(context.Background(), `insert into floor values ($1)`, n); err != nil {
+					b.Error(err)
+				}
+				floor[n] = time.Since(began)
+			})
+		}
+		wait.Wait()
+		tick.Stop()
+		slices.Sort(floor)
+		p99 := x.paced(b, "62", "R", 200, 600)
+		row := floor[len(floor)*99/100]
+		b.ReportMetric(float64(p99)/float64(row), "of-one-row-commit")
+		b.Logf("p99 of a POST %v, of a one-row commit %v", p99, row)
+	}
+}
+
+// BenchmarkAFlood compares one force's answers with and without another that
+// sends as fast as it can.
+func BenchmarkAFlood(b *testing.B) {
+	for range b.N {
+		x := open(b, func(c *feed.Config) { c.Door.Keys = access.Remember(c.Store.(*postgres.DB), time.Second) })
+		x.paced(b, "61", "W", 20, 40)
+		alone := x.paced(b, "61", "A", 20, 200)
+		ctx, stop := context.WithCancel(context.Background())
+		var flood sync.WaitGroup
+		var sent, slowed atomic.Int64
+		for worker := range 8 {
+			flood.Go(func() {
+				for n := 0; ctx.Err() == nil; n++ {
+					got := x.ask("62", "POST", "/v1/incidents", strings.NewReader(incident(fmt.Sprintf("F%d-%d", worker, n), 1, "live", "a")), "Content-Type", jsonType)
+					sent.Add(1)
+					if got.status == http.StatusTooManyRequests {
+						slowed.Add(1)
+					}
+				}
+			})
+		}
+		beside := x.paced(b, "61", "B", 20, 200)
+		stop()
+		flood.Wait()
+		b.ReportMetric(float64(beside)/float64(alone), "of-alone")
+		b.Logf("p99 alone %v, beside a flood of %d requests (%d told to wait) %v", alone, sent.Load(), slowed.Load(), beside)
 	}
 }

@@ -50,11 +50,15 @@ func (db *DB) AddForceKey(ctx context.Context, force, name string, hash []byte, 
 		if live >= 2 {
 			return ErrTooManyKeys
 		}
-		return tx.QueryRow(ctx, `
+		err = tx.QueryRow(ctx, `
 			insert into force_key (force, name, hash, expires_at)
 			values (@force, @name, @hash, @expires)
 			returning id`,
 			pgx.NamedArgs{"force": force, "name": name, "hash": hash, "expires": expires}).Scan(&id)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, keyAudit("FORCE_KEY_CREATED", force, id))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("add a key for force %s: %w", force, err)
@@ -78,19 +82,29 @@ func (db *DB) ForceKeys(ctx context.Context, force string) ([]ForceKey, error) {
 
 // RevokeForceKey makes a key useless at once.
 func (db *DB) RevokeForceKey(ctx context.Context, force string, id int64) error {
-	tag, err := db.pool.Exec(ctx, `
-		update force_key
-		   set revoked_at = now()
-		 where id = @id
-		   and force = @force
-		   and revoked_at is null`, pgx.NamedArgs{"id": id, "force": force})
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update force_key
+			   set revoked_at = now()
+			 where id = @id
+			   and force = @force
+			   and revoked_at is null`, pgx.NamedArgs{"id": id, "force": force})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return casework.ErrNotFound
+		}
+		return audit(ctx, tx, keyAudit("FORCE_KEY_REVOKED", force, id))
+	})
 	if err != nil {
-		return fmt.Errorf("revoke key %d: %w", id, problem(err))
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("revoke key %d of force %s: %w", id, force, casework.ErrNotFound)
+		return fmt.Errorf("revoke key %d of force %s: %w", id, force, err)
 	}
 	return nil
+}
+
+func keyAudit(what, force string, id int64) Audit {
+	return Audit{Actor: "operator", What: what, Service: "feed", SubjectType: "FORCE_KEY", SubjectID: fmt.Sprint(id), Details: map[string]any{"force": force}}
 }
 
 // ForceByKey gives the live key of that hash, and notes, once a minute, that it

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/reportable-incidents/reportable/schemas/events"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -28,19 +30,14 @@ var ErrKeyTaken = errors.New("the idempotency key is taken")
 // and supersedes them; one that comes late is filed as superseded. conflict is
 // the problem that a line is given whose revision is taken.
 func (db *DB) Accept(ctx context.Context, b casework.Batch, conflict casework.Problem) ([]casework.ReceiptLine, error) {
-	var a accepting
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		a = accepting{tx: tx, batch: b, conflict: conflict}
-		if err := a.lock(ctx); err != nil {
-			return fmt.Errorf("lock incidents: %w", err)
+	a := accepting{batch: b, conflict: conflict}
+	var err error
+	for range 3 { // a deadlock is nobody's fault, and passes
+		if err = a.run(ctx, db); codeOf(err) != "40P01" {
+			break
 		}
-		a.judge()
-		if err := a.write(ctx); err != nil {
-			return fmt.Errorf("write revisions: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
+	}
+	if err = problem(err); err != nil {
 		var data *dataError
 		if errors.As(err, &data) && data.pg.ConstraintName == "receipt_force_idempotency_key_key" {
 			return nil, ErrKeyTaken
@@ -50,9 +47,10 @@ func (db *DB) Accept(ctx context.Context, b casework.Batch, conflict casework.Pr
 	return a.lines, nil
 }
 
-// accepting is one transaction of Accept.
+// accepting is one transaction of Accept. It takes two round trips: one begins,
+// locks and looks up, the other writes and commits. A force waits for as long
+// as they take, and so does everybody who wants the same incident.
 type accepting struct {
-	tx       pgx.Tx
 	batch    casework.Batch
 	conflict casework.Problem
 
@@ -77,12 +75,32 @@ type filing struct {
 	incident *locked
 }
 
+// run is one try.
+func (a *accepting) run(ctx context.Context, db *DB) error {
+	a.fresh, a.aside, a.redacted = nil, nil, 0
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	// A connection that is left in a transaction is closed, not used again. So
+	// is one that was lost, and with it whatever was not committed.
+	defer conn.Release()
+	if err = a.lock(ctx, conn); err == nil {
+		a.judge()
+		err = a.write(ctx, conn)
+	}
+	if err != nil && !conn.Conn().IsClosed() {
+		_, _ = conn.Exec(ctx, "rollback") // Release tells whether it worked
+	}
+	return err
+}
+
 // valid entries are those that the feed found nothing wrong with.
 func valid(e *casework.Entry) bool { return len(e.Record.Problems) == 0 }
 
 // lock inserts the incidents that are new, takes the locks of all, and looks up
 // the revisions that are there already, in one round trip.
-func (a *accepting) lock(ctx context.Context) error {
+func (a *accepting) lock(ctx context.Context, conn *pgxpool.Conn) error {
 	heads := make(map[string]int)
 	var references []string
 	var numbers []int
@@ -95,9 +113,11 @@ func (a *accepting) lock(ctx context.Context) error {
 		references, numbers = append(references, i.Reference), append(numbers, i.Revision)
 		heads[i.Reference] = max(heads[i.Reference], i.Revision)
 	}
+	var q pgx.Batch
+	q.Queue("begin")
 	a.incidents = make(map[string]*locked, len(heads))
 	if len(heads) == 0 {
-		return nil
+		return conn.SendBatch(ctx, &q).Close()
 	}
 	// Sorted, so that two batches with the same new incidents wait for one
 	// another in one direction only.
@@ -113,7 +133,6 @@ func (a *accepting) lock(ctx context.Context) error {
 	args := pgx.NamedArgs{"force": a.batch.Receipt.Force, "keys": keys, "heads": news,
 		"references": references, "numbers": numbers}
 
-	var q pgx.Batch
 	// A plan made while a table was small is kept for the connection's life. A
 	// probe by key must not turn into a scan of the table as it grows.
 	q.Queue(`
@@ -172,7 +191,10 @@ func (a *accepting) lock(ctx context.Context) error {
 		})
 		return err
 	})
-	return a.tx.SendBatch(ctx, &q).Close()
+	if err := conn.SendBatch(ctx, &q).Close(); err != nil {
+		return fmt.Errorf("lock incidents: %w", err)
+	}
+	return nil
 }
 
 // judge answers for each entry, in order: the first of two with the same key
@@ -213,8 +235,8 @@ func (a *accepting) judge() {
 	}
 }
 
-// write files everything in a second round trip.
-func (a *accepting) write(ctx context.Context) error {
+// write files everything and commits.
+func (a *accepting) write(ctx context.Context, conn *pgxpool.Conn) error {
 	var q pgx.Batch
 	receipt := a.batch.Receipt
 	if err := a.receipt(&q, receipt); err != nil {
@@ -241,7 +263,17 @@ func (a *accepting) write(ctx context.Context) error {
 	if err := a.answers(&q, receipt); err != nil {
 		return err
 	}
-	return a.tx.SendBatch(ctx, &q).Close()
+	// After an error in what goes before, the server passes over the commit too.
+	q.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() != "COMMIT" {
+			return fmt.Errorf("the commit was answered with a %s", tag)
+		}
+		return nil
+	})
+	if err := conn.SendBatch(ctx, &q).Close(); err != nil {
+		return fmt.Errorf("write revisions: %w", err)
+	}
+	return nil
 }
 
 // receipt writes the submission's receipt, or adds this batch's counts to it.
@@ -379,6 +411,18 @@ func (a *accepting) revisions(q *pgx.Batch, r *casework.Receipt) {
 			 where r.incident = k.incident
 			   and r.number < k.head
 			   and r.disposition <> 'superseded'`, args)
+	}
+	if len(moved) > 0 {
+		// A newer revision says what is so, whichever of the two it was before.
+		q.Queue(`
+			update conflict c
+			   set resolved_at = now(),
+			       resolution = 'a newer revision came',
+			       body = null
+			  from unnest(@incidents::bigint[], @heads::integer[]) as k (incident, head)
+			 where c.incident = k.incident
+			   and c.number < k.head
+			   and c.resolved_at is null`, pgx.NamedArgs{"incidents": moved, "heads": heads})
 	}
 	if len(subjects) > 0 {
 		q.Queue(insertEvents, pgx.NamedArgs{"subjects": subjects, "payloads": payloads})

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/feed"
@@ -14,7 +15,7 @@ func (p *Platform) feed(o Options) (http.Handler, []Service) {
 	metrics := feed.NewMetrics(p.registry)
 	server := feed.NewServer(feed.Config{
 		Store:   p.DB,
-		Door:    access.ForceDoor{Keys: p.DB},
+		Door:    access.ForceDoor{Keys: access.Remember(p.DB, time.Second)},
 		Metrics: metrics,
 		Log:     p.Log,
 		Now:     p.Now,
