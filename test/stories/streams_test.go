@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/stream"
@@ -34,11 +35,45 @@ func TestTheStreamsAreDeletedInTheMiddleOfAnImport(t *testing.T) {
 	}
 	police.Reports(reports(people, "B")...)
 	// What was lost is found by the sweepers after half a minute.
-	w.Passes(40 * 1e9)
+	w.Passes(40 * time.Second)
 	w.Settled()
 	r := w.Reconciled()
 	if r.Accepted != 600 || r.Matched != 600 {
 		t.Errorf("got %d of %d matched, want all 600", r.Matched, r.Accepted)
+	}
+	onePerMatch(t, w)
+}
+
+// With the streams, what was published and not yet heard is gone for good; only
+// the sweepers can find it, for they ask the ledger and not the streams.
+func TestWhatWasPublishedAndNeverHeardIsFoundInTheLedger(t *testing.T) {
+	w := harness.Quiet(t)
+	relay := w.Start() // publishes, and nobody reads
+	people := harness.Wales(30)
+	w.Probation().Supervises(people...)
+	w.Police("62").Reports(reports(people, "A")...)
+	w.Eventually(func() bool {
+		return pgtest.One[int](t, w.DB, `select count(*) from event where published_at is null`) == 0
+	}, func() string { return "not everything is published" })
+	relay.Stop()
+	for _, name := range []string{stream.Incidents, stream.Caseload} {
+		if err := w.Streams().DeleteStream(context.Background(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Passes(40 * time.Second)
+	w.Start("matcher", "notifier")
+	w.Settled()
+	if _, n := w.Messages(); n == 0 {
+		t.Error("the streams were not made anew")
+	}
+	for _, name := range []string{stream.Incidents, stream.Caseload} {
+		if !w.Heard(name, "matcher") {
+			t.Errorf("stream %s holds something after all: the story proves nothing", name)
+		}
+	}
+	if r := w.Reconciled(); r.Matched != 30 {
+		t.Errorf("got %d matched, want all 30", r.Matched)
 	}
 	onePerMatch(t, w)
 }
