@@ -54,6 +54,14 @@ create table draft (
   primary key (action, account)
 );
 
+-- Who has a match open to judge it, so that two people do not do one's work.
+create table hold (
+  match   bigint primary key references match,
+  account bigint not null references account,
+  since   timestamptz not null default now(),
+  until   timestamptz not null
+);
+
 -- Where each role's work lies. The scope of a grant is a PDU for
 -- administrators, heads and victim staff, a team for managers, and a staff code
 -- for practitioners; a case goes with its practitioner, team and PDU of today.

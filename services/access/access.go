@@ -35,6 +35,8 @@ var (
 		casework.Administrator, casework.HeadOfPDU, casework.Manager, casework.Practitioner}}
 	// JudgeMatches: confirm, dismiss, ask; transfer to the case record.
 	JudgeMatches = Rule{Name: "judge matches", Roles: []casework.OwnerRole{casework.Administrator, casework.HeadOfPDU}}
+	// TakeMatches: take over what somebody else has open to judge.
+	TakeMatches = Rule{Name: "take matches", Roles: []casework.OwnerRole{casework.HeadOfPDU}}
 	// RetractMatches: take back a confirmation that was wrong.
 	RetractMatches = Rule{Name: "retract matches", Roles: []casework.OwnerRole{
 		casework.Administrator, casework.HeadOfPDU, casework.Manager}}

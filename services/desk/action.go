@@ -18,6 +18,10 @@ type actionPage struct {
 	Timeline     timelineView
 	IncidentOnly bool // victim staff and duty officers see the incident, not the case
 	MayDecide    bool
+	MayComplete  bool // done by saying so
+	MayReassign  bool
+	Checklist    []casework.Item
+	Elsewhere    string // where the action is done, if it is not here
 }
 
 // reason is one value that made a rule of the policy true.
@@ -35,7 +39,22 @@ func action(v *visit) error {
 		Why:        reasonsOf(a.Why),
 		Incident:   viewIncident(a.MatchView, v.opened(a.Match)),
 		Person:     viewPerson(a.MatchView.Person, a.MatchView.Places),
-		MayDecide:  a.Owns && a.State.Open() && a.OwnerRole != casework.Administrator,
+	}
+	switch a.Rule {
+	case "acknowledge_match":
+		p.Elsewhere = fmt.Sprintf("/matches/%d", a.Match)
+	case "transfer_match":
+		p.Elsewhere = fmt.Sprintf("/matches/%d/transfer", a.Match)
+	case "countersign_decision":
+		p.Elsewhere = "/countersign"
+	case "review_incident":
+		p.MayDecide = a.Owns && a.State.Open()
+	default:
+		p.MayComplete = a.Owns && a.State.Open()
+	}
+	p.MayReassign = a.Oversees && a.State.Open() && (a.OwnerRole == casework.Practitioner || a.OwnerRole == casework.Manager)
+	if p.Checklist, err = v.DB.Checklist(v.Context(), a.ID); err != nil {
+		return err
 	}
 	p.IncidentOnly = !v.me.Has(casework.Practitioner, casework.Manager, casework.HeadOfPDU, casework.Administrator)
 	if !p.IncidentOnly {
@@ -87,4 +106,32 @@ func acknowledge(v *visit) error {
 	}
 	v.Observe(reached...)
 	return v.to(fmt.Sprintf("/actions/%d", id), "action.done.acknowledged")
+}
+
+// complete records that an action is done which asks for no decision.
+func complete(v *visit) error {
+	id, err := v.id()
+	if err != nil {
+		return err
+	}
+	if err := v.DB.Complete(v.Context(), v.me, casework.ActionID(id), v.correlation()); err != nil {
+		return err
+	}
+	return v.to(fmt.Sprintf("/actions/%d", id), "action.done.done")
+}
+
+// answer records what the owner says of one item of the checklist.
+func answer(v *visit) error {
+	id, err := v.id()
+	if err != nil {
+		return err
+	}
+	item := casework.Item{Rule: v.field("rule"), Answer: v.field("answer"), Note: v.field("note")}
+	if item.Answer != "done" && item.Answer != "not_needed" || len(item.Note) > longest {
+		return casework.ErrNotFound // the page offers nothing else
+	}
+	if err := v.DB.AnswerItem(v.Context(), v.me, casework.ActionID(id), item, v.correlation()); err != nil {
+		return err
+	}
+	return v.to(fmt.Sprintf("/actions/%d#checklist", id), "")
 }

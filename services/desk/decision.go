@@ -53,7 +53,7 @@ func decision(v *visit) error {
 }
 
 func (v *visit) decisionPage(status int, a postgres.ActionView, form map[string]string, drafted bool, mistakes ...fieldError) error {
-	if !a.Owns || a.OwnerRole == casework.Administrator {
+	if !a.Owns || a.Rule != "review_incident" {
 		return casework.ErrNotFound
 	}
 	if !a.State.Open() {

@@ -24,7 +24,7 @@ func home(v *visit) error {
 		}
 		p.Queue = &n
 	}
-	if access.Decide.Allows(&v.me) {
+	if access.ReadActions.Allows(&v.me) {
 		n, err := v.DB.ActionCount(v.Context(), v.me.ID)
 		if err != nil {
 			return err

@@ -7,12 +7,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
 // openedFor is how long addresses stay open after a reason was given.
 const openedFor = 15 * time.Minute
+
+// heldFor is how long a match belongs to whoever opened it to judge it.
+const heldFor = 10 * time.Minute
 
 // longest is how much somebody may write as a reason or a rationale.
 const longest = 4000
@@ -25,9 +29,11 @@ type matchPage struct {
 	Evidence   evidenceView
 	Timeline   timelineView
 	Unverified bool
-	Waiting    bool // for a verdict
-	SecondLook bool // dismissed, and grave enough for a second pair of eyes
-	Newer      bool // a newer revision came, and the match is not yet scored with it
+	Waiting    bool             // for a verdict
+	SecondLook bool             // dismissed, and grave enough for a second pair of eyes
+	Newer      bool             // a newer revision came, and the match is not yet scored with it
+	HeldBy     *postgres.Holder // somebody else has it open
+	MayTake    bool
 	Verdict    string
 	Reason     string
 }
@@ -62,6 +68,15 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 	}
 	p.Unverified = m.State != casework.MatchConfirmed
 	p.SecondLook = m.MayJudge && needsSecondLook(m) && !judgedBy(m, v.me.Subject)
+	if p.Waiting || p.SecondLook {
+		holder, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), false)
+		if err != nil {
+			return err
+		}
+		if holder.Account != v.me.ID {
+			p.HeldBy, p.MayTake = &holder, access.TakeMatches.Allows(&v.me)
+		}
+	}
 	if n := m.Position - 1; n >= 0 && n < len(m.Incident.Persons) {
 		p.Involved = m.Incident.Persons[n].Forenames + " " + m.Incident.Persons[n].Surname
 	}
@@ -158,4 +173,24 @@ func (v *visit) next(after casework.MatchID, flash string) error {
 func (v *visit) opened(id casework.MatchID) bool {
 	at := v.sessions.GetInt64(v.Context(), sessionOpened+fmt.Sprint(id))
 	return at != 0 && v.now.Sub(time.Unix(at, 0)) < openedFor
+}
+
+// take gives a match that somebody else has open to a supervisor.
+func take(v *visit) error {
+	m, err := v.readMatch()
+	if err != nil {
+		return err
+	}
+	if !m.MayJudge {
+		return casework.ErrNotFound
+	}
+	if _, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), true); err != nil {
+		return err
+	}
+	err = v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "MATCH_TAKEN", Service: "desk",
+		SubjectType: "match", SubjectID: fmt.Sprint(m.ID), Correlation: v.correlation()})
+	if err != nil {
+		return err
+	}
+	return v.to(fmt.Sprintf("/matches/%d", m.ID), "match.taken")
 }

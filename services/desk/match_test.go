@@ -90,10 +90,17 @@ func TestTwoPeopleOnOneMatchAreToldOfEachOther(t *testing.T) {
 	w := open(t)
 	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
 	at := path("/matches/%d", m.Match)
-	first, second := w.as(t, "administrator").get(at), w.as(t, "second administrator").get(at)
-	first.submit("form.desk-verdict", "verdict", "confirm").status(http.StatusOK)
-	late := second.submit("form.desk-verdict", "verdict", "dismiss", "reason", "no").status(http.StatusConflict)
-	late.sees("h1", "This has changed since you opened it").sees("main a", "Look at it again")
+	first := w.as(t, "administrator").get(at)
+	other := w.as(t, "second administrator").get(at)
+	other.sees(".desk-held", "Ada Administrator has this open").count("form", 1) // signing out is all they may do
+	other.user.post(at+"/verdict", "verdict", "confirm", "seen", first.value("form.desk-verdict input[name=seen]")).status(http.StatusConflict)
+	other.user.post(at + "/take").status(http.StatusForbidden)
+	// A supervisor takes it over, so the first one's verdict comes too late.
+	head := w.as(t, "head").get(at).submit(".desk-held form").status(http.StatusOK)
+	first.submit("form.desk-verdict", "verdict", "dismiss", "reason", "no").status(http.StatusConflict).
+		sees("h1", "This has changed since you opened it").sees("main a", "Look at it again")
+	head.submit("form.desk-verdict", "verdict", "confirm").status(http.StatusOK)
+	first.submit("form.desk-verdict", "verdict", "dismiss", "reason", "no").status(http.StatusConflict)
 	if got := w.read("select state from match where id = $1", m.Match); got != "confirmed" {
 		t.Errorf("got state %s, want confirmed", got)
 	}

@@ -20,6 +20,7 @@ func (d *Desk) routes() []route {
 		{pattern: "GET /matches", rule: access.JudgeMatches, handle: queue, view: "PAGE_VIEW_QUEUE"},
 		{pattern: "GET /matches/{id}", rule: access.ReadMatches, handle: match, view: "PAGE_VIEW_MATCH"},
 		{pattern: "POST /matches/{id}/verdict", rule: access.JudgeMatches, handle: judge},
+		{pattern: "POST /matches/{id}/take", rule: access.TakeMatches, handle: take},
 		{pattern: "GET /matches/{id}/retract", rule: access.RetractMatches, handle: retract, view: "PAGE_VIEW_RETRACT"},
 		{pattern: "POST /matches/{id}/retract", rule: access.RetractMatches, handle: retractNow},
 		{pattern: "GET /matches/{id}/transfer", rule: access.JudgeMatches, handle: transfer, view: "PAGE_VIEW_TRANSFER"},
@@ -29,6 +30,10 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /actions", rule: access.ReadActions, handle: actions, view: "PAGE_VIEW_ACTIONS"},
 		{pattern: "GET /actions/{id}", rule: access.ReadActions, handle: action, view: "PAGE_VIEW_ACTION"},
+		{pattern: "POST /actions/{id}/done", rule: access.ReadActions, handle: complete},
+		{pattern: "POST /actions/{id}/checklist", rule: access.Decide, handle: answer},
+		{pattern: "GET /actions/{id}/reassign", rule: access.Oversee, handle: reassign, view: "PAGE_VIEW_REASSIGN"},
+		{pattern: "POST /actions/{id}/reassign", rule: access.Oversee, handle: reassignNow},
 		{pattern: "POST /actions/{id}/acknowledge", rule: access.ReadActions, handle: acknowledge},
 		{pattern: "GET /actions/{id}/decision", rule: access.Decide, handle: decision, view: "PAGE_VIEW_DECISION"},
 		{pattern: "POST /actions/{id}/decision", rule: access.Decide, handle: decide},
@@ -37,6 +42,11 @@ func (d *Desk) routes() []route {
 		{pattern: "GET /countersign/{id}", rule: access.Oversee, handle: countersign, view: "PAGE_VIEW_COUNTERSIGNATURE"},
 		{pattern: "POST /countersign/{id}", rule: access.Oversee, handle: countersignNow},
 		{pattern: "GET /escalated", rule: access.Oversee, handle: escalated, view: "PAGE_VIEW_ESCALATED"},
+
+		{pattern: "GET /team", rule: access.Oversee, handle: team, view: "PAGE_VIEW_TEAM"},
+		{pattern: "GET /staff/{code}/cover", rule: access.Decide, handle: cover},
+		{pattern: "POST /staff/{code}/cover", rule: access.Decide, handle: setCover},
+		{pattern: "POST /covers/{id}/end", rule: access.Decide, handle: endCover},
 
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
@@ -49,7 +59,8 @@ func (v *visit) navigation() []navItem {
 		rule      access.Rule
 	}{
 		{"nav.queue", "/matches", access.JudgeMatches},
-		{"nav.actions", "/actions", access.Decide},
+		{"nav.actions", "/actions", access.ReadActions},
+		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
 		{"nav.escalated", "/escalated", access.Oversee},
 	}

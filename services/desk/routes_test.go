@@ -12,16 +12,16 @@ import (
 )
 
 func TestEveryRouteHasARule(t *testing.T) {
-	for _, r := range table(t) {
+	for _, r := range open(t).table(t) {
 		if r.Rule.Name == "" || !r.Rule.Anyone && !r.Rule.SignedIn && len(r.Rule.Roles) == 0 {
 			t.Errorf("%s has no authorisation rule", r.Pattern)
 		}
 	}
 }
 
-func table(t *testing.T) []desk.Line {
+func (w *world) table(t *testing.T) []desk.Line {
 	t.Helper()
-	d, err := desk.New(desk.Config{DB: scene.New(t).DB})
+	d, err := desk.New(desk.Config{DB: w.DB})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,15 +33,11 @@ var roles = []string{"administrator", "practitioner", "manager", "head", "victim
 
 func TestEveryRouteKeepsToItsRuleForEveryRole(t *testing.T) {
 	w := open(t)
-	d, err := desk.New(desk.Config{DB: w.DB})
-	if err != nil {
-		t.Fatal(err)
-	}
 	users := map[string]*user{}
 	for _, role := range roles {
 		users[role] = w.as(t, role)
 	}
-	for _, r := range d.Table() {
+	for _, r := range w.table(t) {
 		method, at, _ := strings.Cut(r.Pattern, " ")
 		if strings.Contains(at, "sign-out") || strings.Contains(at, "/live") {
 			continue
@@ -76,15 +72,11 @@ func TestEveryRouteKeepsToItsRuleForEveryRole(t *testing.T) {
 func TestEveryViewOfPersonalDataIsOnTheTrail(t *testing.T) {
 	w := open(t)
 	ids := everything(w)
-	d, err := desk.New(desk.Config{DB: w.DB})
-	if err != nil {
-		t.Fatal(err)
-	}
 	users := map[string]*user{}
 	for _, role := range roles {
 		users[role] = w.as(t, role)
 	}
-	for _, r := range d.Table() {
+	for _, r := range w.table(t) {
 		if r.View == "" {
 			continue
 		}

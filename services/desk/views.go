@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
@@ -27,6 +29,7 @@ func views(w words) template.FuncMap {
 		"percent": percent,
 		"pack":    pack,
 		"stored":  storedDate,
+		"rule":    w.rule,
 	}
 }
 
@@ -220,4 +223,15 @@ func storedDate(s string) casework.Date {
 		return casework.Date{}
 	}
 	return d
+}
+
+// rule is what a rule of the policy asks for. A rule of somebody's own policy
+// is shown by its name.
+func (w words) rule(name string) string {
+	if text, ok := w.text["rule."+name]; ok {
+		return text
+	}
+	words := strings.ReplaceAll(strings.ReplaceAll(name, "_", " "), "-", " ")
+	first, size := utf8.DecodeRuneInString(words)
+	return string(unicode.ToUpper(first)) + words[size:]
 }

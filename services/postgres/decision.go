@@ -97,6 +97,7 @@ func acknowledge(ctx context.Context, tx pgx.Tx, id casework.ActionID, by string
 // lockedAction is an action that its owner is about to change.
 type lockedAction struct {
 	actionNamed
+	Rule      string
 	State     casework.ActionState
 	OwnerRole casework.OwnerRole
 	Team      string // of the person today
@@ -118,7 +119,7 @@ func lockAction(ctx context.Context, tx pgx.Tx, viewer casework.AccountID, id ca
 		return a, err
 	}
 	err = tx.QueryRow(ctx, `
-		select a.id, a.match, a.incident, a.person, a.pdu, a.priority, a.state, a.owner_role, p.team,
+		select a.id, a.match, a.incident, a.person, a.pdu, a.priority, a.rule, a.state, a.owner_role, p.team,
 		       coalesce(a.done_by, ''),
 		       owns(@viewer, a.owner_role, a.owner, a.team),
 		       oversees(@viewer, p.id)
@@ -129,7 +130,7 @@ func lockAction(ctx context.Context, tx pgx.Tx, viewer casework.AccountID, id ca
 		   and match_visible(@viewer, a.match)
 		   for update of a`,
 		pgx.NamedArgs{"id": id, "viewer": viewer}).
-		Scan(&a.ID, &a.Match, &a.Incident, &a.Person, &a.PDU, &a.Priority, &a.State, &a.OwnerRole, &a.Team,
+		Scan(&a.ID, &a.Match, &a.Incident, &a.Person, &a.PDU, &a.Priority, &a.Rule, &a.State, &a.OwnerRole, &a.Team,
 			&a.DoneBy, &a.Owns, &a.Oversees)
 	return a, notThere(err)
 }
@@ -212,7 +213,7 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 		if err != nil {
 			return err
 		}
-		if !a.Owns || a.OwnerRole == casework.Administrator {
+		if !a.Owns || a.Rule != "review_incident" {
 			return casework.ErrNotFound
 		}
 		if !a.State.Open() {

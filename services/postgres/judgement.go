@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -73,7 +74,13 @@ func (db *DB) Judge(ctx context.Context, j Judgement) ([]casework.Milestone, err
 		if !mayFollow(m.State, j.Verdict) || j.Seen != m.Seen {
 			return casework.ErrChanged
 		}
+		if held, err := heldByAnother(ctx, tx, m.ID, j.By.ID); err != nil || held && j.Verdict != casework.VerdictRetract {
+			return cmp.Or(err, casework.ErrChanged)
+		}
 		if err := m.judge(ctx, tx, j.Verdict, j.By.Subject, j.Reason, j.Reason); err != nil {
+			return err
+		}
+		if err := letGo(ctx, tx, m.ID); err != nil {
 			return err
 		}
 		acknowledged, err := acknowledgeMatch(ctx, tx, m, j.By.Subject)
@@ -311,7 +318,7 @@ func acknowledgeMatch(ctx context.Context, tx pgx.Tx, m judged, by string) ([]ev
 		select id
 		  from action
 		 where match = @match
-		   and owner_role = 'administrator'
+		   and rule = 'acknowledge_match'
 		   and state = 'open'
 		 order by id
 		   for update`,
@@ -339,7 +346,7 @@ type Transfer struct {
 	Correlation string
 }
 
-// Transfer records a transfer and closes the administrator's action.
+// Transfer records a transfer and closes the action that asked for it.
 func (db *DB) Transfer(ctx context.Context, t Transfer) ([]casework.Milestone, error) {
 	var reached []casework.Milestone
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
@@ -373,7 +380,7 @@ func (db *DB) Transfer(ctx context.Context, t Transfer) ([]casework.Milestone, e
 			       done_at = now(),
 			       done_by = @by
 			 where match = @match
-			   and owner_role = 'administrator'
+			   and rule = 'transfer_match'
 			   and state in ('open', 'acknowledged')
 			returning id, match, incident, person, pdu, priority`,
 			pgx.NamedArgs{"match": m.ID, "by": t.By.Subject})

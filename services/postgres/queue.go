@@ -66,6 +66,7 @@ type QueueItem struct {
 // administrators see.
 const queueWhere = `
 	       a.owner_role = 'administrator'
+	   and a.rule = case when @states = '{confirmed}'::text[] then 'transfer_match' else 'acknowledge_match' end
 	   and a.owner in (select g.scope from account_role g where g.account = @viewer and g.role in ('administrator', 'head'))
 	   and (@pdu = '' or a.owner = @pdu)
 	   and a.state in ('open', 'acknowledged')

@@ -73,7 +73,7 @@ const mine = `
 	(select g.role, g.scope as owner
 	   from account_role g
 	  where g.account = @viewer
-	    and g.role in ('practitioner', 'head', 'victim_staff', 'duty_officer')
+	    and g.role <> 'manager'
 	 union
 	 select 'manager', c.staff
 	   from account c
@@ -88,14 +88,19 @@ const mine = `
 	    and g.role = 'manager'
 	    and t.manager <> '') mine`
 
+// elsewhere are the actions that have a page of their own: verdicts and
+// transfers in the queue, countersignatures with the decision they are about.
+const elsewhere = `('acknowledge_match', 'transfer_match', 'countersign_decision')`
+
 // Actions are those that a viewer owns and that are still open, what is due
-// first leading. An administrator's own are in the queue instead.
+// first leading.
 func (db *DB) Actions(ctx context.Context, viewer casework.AccountID, after Key, limit int) ([]ActionItem, error) {
 	rows, _ := db.pool.Query(ctx, `
 		select `+actionColumns+`
 		  from `+mine+`
 		  join action a on a.owner_role = mine.role and a.owner = mine.owner`+actionJoins+`
 		 where a.state in ('open', 'acknowledged')
+		   and a.rule not in `+elsewhere+`
 		   and (a.next_due, a.id) > (@at, @id)
 		   and `+actionShown+`
 		 order by a.next_due, a.id
@@ -111,6 +116,7 @@ func (db *DB) Decided(ctx context.Context, viewer casework.AccountID, limit int)
 		  from `+mine+`
 		  join action a on a.owner_role = mine.role and a.owner = mine.owner`+actionJoins+`
 		 where a.state = 'done'
+		   and a.rule not in `+elsewhere+`
 		   and a.done_at > now() - interval '90 days'
 		   and `+actionShown+`
 		 order by a.done_at desc, a.id desc
@@ -136,6 +142,7 @@ func (db *DB) ActionCount(ctx context.Context, viewer casework.AccountID) (Actio
 		  join action a on a.owner_role = mine.role and a.owner = mine.owner
 		  join match m on m.id = a.match
 		 where a.state in ('open', 'acknowledged')
+		   and a.rule not in `+elsewhere+`
 		   and `+actionShown,
 		pgx.NamedArgs{"viewer": viewer})
 	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[ActionCount])
@@ -334,17 +341,34 @@ type ToCountersign struct {
 // that wait for somebody else's.
 func (db *DB) Countersignatures(ctx context.Context, viewer casework.AccountID, after Key, limit int) ([]ToCountersign, error) {
 	rows, _ := db.pool.Query(ctx, `
+		with waiting(id) as (
+		  select id
+		    from decision
+		   where countersign_needed
+		     and countersigned_at is null
+		  union
+		  select d.id -- the policy asks for it, for some as a sample
+		    from action c
+		    join action a on a.incident = c.incident and a.person = c.person and a.id <> c.id
+		    join decision d on d.action = a.id
+		   where c.pdu = any(`+overseenPDUs+`)
+		     and c.rule = 'countersign_decision'
+		     and c.state in ('open', 'acknowledged')
+		     and d.countersigned_at is null
+		)
 		select d.id, a.id, d.outcome, coalesce(b.name, d.by), d.at, d.by = v.subject, a.priority,
 		       p.id, p.crn, p.surname, p.forenames, p.rosh, i.force, i.reference
-		  from decision d
+		  from waiting w
+		  join decision d on d.id = w.id
 		  join account v on v.id = @viewer
 		  join action a on a.id = d.action
 		  join match m on m.id = a.match
 		  join incident i on i.id = a.incident
 		  join person p on p.id = current_person(a.person)
 		  left join account b on b.subject = d.by
-		 where d.countersign_needed
-		   and d.countersigned_at is null
+		 where a.state = 'done'
+		   and d.flagged_at is null
+		   and not exists (select 1 from decision n where n.action = d.action and n.id > d.id)
 		   and (d.at, d.id) > (@at, @id)
 		   and `+overseen+`
 		   and `+actionShown+`

@@ -123,6 +123,12 @@ type Found struct {
 	Reference                   string
 }
 
+// rules of the policy that ships, by whose action they raise.
+var rules = map[casework.OwnerRole]string{
+	casework.Administrator: "acknowledge_match", casework.Practitioner: "review_incident",
+	casework.VictimStaff: "tell_victim_staff", casework.DutyOfficer: "out_of_hours",
+}
+
 // Report is an incident that concerns somebody.
 type Report struct {
 	Person     casework.PersonID
@@ -188,7 +194,7 @@ func (s *Scene) Match(r Report) Found {
 			  from person p
 			 where p.id = @person
 			returning id`,
-			pgx.NamedArgs{"incident": f.Incident, "person": r.Person, "match": f.Match, "rule": "test-" + string(role), "role": role,
+			pgx.NamedArgs{"incident": f.Incident, "person": r.Person, "match": f.Match, "rule": rules[role], "role": role,
 				"owner": owner, "priority": r.Priority, "raised": at.Add(time.Hour), "ack": s.Now.Add(r.Due), "due": s.Now.Add(r.Due + 24*time.Hour),
 				"level": r.Level})
 		s.exec(`insert into action_history (action, n, what) values ($1, 1, 'raised')`, id)
@@ -286,6 +292,7 @@ func (s *Scene) Judge(who string, id casework.MatchID, v casework.Verdict) {
 	if err != nil {
 		s.Fatal(err)
 	}
+	defer s.askTransfer(id, v)
 	if _, err := s.DB.Judge(s.Context(), postgres.Judgement{Match: id, Verdict: v, Reason: "because of the test", By: me, Seen: m.Seen}); err != nil {
 		s.Fatal(err)
 	}
@@ -304,4 +311,18 @@ func (s *Scene) Decide(who string, id casework.ActionID) int64 {
 		s.Fatal(err)
 	}
 	return one[int64](s, `select max(id) from decision where action = @id`, pgx.NamedArgs{"id": id})
+}
+
+// askTransfer raises what the notifier raises of a confirmed match.
+func (s *Scene) askTransfer(id casework.MatchID, v casework.Verdict) {
+	s.Helper()
+	if v != casework.VerdictConfirm {
+		return
+	}
+	s.exec(`insert into action (incident, person, match, rule, owner_role, owner, pdu, team, priority, ack_due, due)
+		select incident, person, match, 'transfer_match', owner_role, owner, pdu, team, priority, ack_due, due
+		  from action
+		 where match = $1
+		   and rule = 'acknowledge_match'
+		    on conflict do nothing`, id)
 }

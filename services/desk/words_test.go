@@ -1,0 +1,202 @@
+package desk_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
+)
+
+func texts(t *testing.T, lang string) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile("words/" + lang + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var pluralForms = regexp.MustCompile(`\.(zero|one|two|few|many|other)$`)
+
+func TestBothLanguagesHaveTheSameKeysAndTheirPlurals(t *testing.T) {
+	en, cy := texts(t, "en"), texts(t, "cy")
+	counted := map[string]bool{}
+	for key := range en {
+		if strings.HasSuffix(key, ".one") {
+			counted[strings.TrimSuffix(key, ".one")] = true
+		}
+	}
+	plain := func(all map[string]string) (keys []string) {
+		for key := range all {
+			if base := pluralForms.ReplaceAllString(key, ""); !counted[base] {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	for _, key := range plain(en) {
+		if cy[key] == "" {
+			t.Errorf("cy.json lacks %s", key)
+		}
+	}
+	for _, key := range plain(cy) {
+		if en[key] == "" {
+			t.Errorf("en.json lacks %s", key)
+		}
+	}
+	for base := range counted {
+		for lang, all := range map[string]map[string]string{"en": en, "cy": cy} {
+			for _, form := range formsOf(lang) {
+				if all[base+"."+form] == "" {
+					t.Errorf("%s.json lacks %s.%s", lang, base, form)
+				}
+			}
+		}
+	}
+	holes := regexp.MustCompile(`\{[a-z]+\}`)
+	for key, text := range en {
+		if counted[pluralForms.ReplaceAllString(key, "")] {
+			continue
+		}
+		a, b := holes.FindAllString(text, -1), holes.FindAllString(cy[key], -1)
+		slices.Sort(a)
+		slices.Sort(b)
+		if !slices.Equal(a, b) {
+			t.Errorf("%s: the languages take different values: %v and %v", key, a, b)
+		}
+	}
+}
+
+// formsOf are the plural forms that a language really uses for whole numbers.
+func formsOf(lang string) []string {
+	names := map[plural.Form]string{plural.Other: "other", plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
+	seen := map[string]bool{}
+	for n := range 120 {
+		seen[names[plural.Cardinal.MatchPlural(language.MustParse(lang), n, 0, 0, 0, 0)]] = true
+	}
+	var forms []string
+	for f := range seen {
+		forms = append(forms, f)
+	}
+	return forms
+}
+
+func TestEveryKeyIsUsedAndEveryKeyUsedIsThere(t *testing.T) {
+	en := texts(t, "en")
+	var source strings.Builder
+	for _, pattern := range []string{"*.go", "*.gohtml"} {
+		files, _ := filepath.Glob(pattern)
+		for _, f := range files {
+			if !strings.HasSuffix(f, "_test.go") {
+				b, _ := os.ReadFile(f)
+				source.Write(b)
+			}
+		}
+	}
+	text := source.String()
+	// Areas of codes are looked up with the code at hand.
+	areas := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?:key|or_raw|either) "([a-z.]+)"`).FindAllStringSubmatch(text, -1) {
+		areas[m[1]] = true
+	}
+	for _, m := range regexp.MustCompile(`"([a-z.]+)\.?"\s*\+`).FindAllStringSubmatch(text, -1) {
+		areas[strings.TrimSuffix(m[1], ".")] = true
+	}
+	for _, area := range []string{"month", "mon", "rule", "filter", "problem", "standing"} {
+		areas[area] = true
+	}
+	for key := range en {
+		base := pluralForms.ReplaceAllString(key, "")
+		area := key[:strings.LastIndex(key, ".")+1]
+		used := strings.Contains(text, `"`+key+`"`) || strings.Contains(text, `"`+base+`"`)
+		for a := range areas {
+			used = used || strings.HasPrefix(key, a+".")
+		}
+		if !used {
+			t.Errorf("nothing uses %s (of %s)", key, area)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\b(t|tn) "([a-z_.]+)"`).FindAllStringSubmatch(text, -1) {
+		key := m[2]
+		if m[1] == "tn" {
+			key += ".other"
+		}
+		if en[key] == "" {
+			t.Errorf("a page says %s, which is not there", key)
+		}
+	}
+	for _, m := range regexp.MustCompile(`"((?:match|decision|countersign|retract|transfer|addresses|action|signin|cover|reassign)\.[a-z_.]*[a-z])"`).FindAllStringSubmatch(text, -1) {
+		state := strings.HasPrefix(m[1], "action.") && en["actionstate."+m[1][len("action."):]] != "" // a colour's
+		if en[m[1]] == "" && !areas[m[1]] && !state {
+			t.Errorf("the code says %s, which is not there", m[1])
+		}
+	}
+}
+
+func TestNothingOnAWelshPageIsLeftInEnglish(t *testing.T) {
+	w := open(t)
+	ids := everything(w)
+	en, cy := texts(t, "en"), texts(t, "cy")
+	english := map[string]string{}
+	for key, text := range en {
+		if cy[key] != text && len(text) > 3 {
+			english[text] = key
+		}
+	}
+	same := map[string]bool{}
+	for _, text := range cy {
+		same[text] = true
+	}
+	for _, role := range roles {
+		u := w.as(t, role)
+		u.get("/language/cy")
+		for at, page := range pagesFor(w, ids, u) {
+			if page.code != http.StatusOK {
+				continue
+			}
+			if lang := page.Find("html").AttrOr("lang", ""); lang != "cy" {
+				t.Errorf("%s: the language of the page is %q", at, lang)
+			}
+			page.Find("body *").Each(func(_ int, s *goquery.Selection) {
+				if s.Is("script, [lang=en]") {
+					return
+				}
+				own := squeeze(s.Clone().Children().Remove().End().Text())
+				if key, ok := english[own]; ok && !same[own] {
+					t.Errorf("%s as %s: %s is in English", at, role, key)
+				}
+				if strings.Contains(own, "{") || regexp.MustCompile(`^[a-z]+(\.[a-z_]+)+$`).MatchString(own) {
+					t.Errorf("%s as %s: a key or a hole is shown: %s", at, role, own)
+				}
+			})
+		}
+	}
+}
+
+// pagesFor gets every page that somebody may read.
+func pagesFor(w *world, ids numbers, u *user) map[string]*page {
+	all := map[string]*page{}
+	for _, r := range w.table(u.T) {
+		method, at, _ := strings.Cut(r.Pattern, " ")
+		if method != http.MethodGet || strings.HasPrefix(at, "/v1") || strings.Contains(at, "{language}") || strings.Contains(at, "live") || strings.Contains(at, ".csv") {
+			continue
+		}
+		at = strings.Replace(ids.Replace(r.Pattern, at), "{code}", fmt.Sprint("N03S0304"), 1)
+		all[at] = u.get(at)
+	}
+	return all
+}

@@ -1,0 +1,320 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Workload is what one practitioner has on their hands.
+type Workload struct {
+	Code           string
+	Name           string
+	Team           string
+	TeamName       string
+	Cases          int
+	Open           int
+	Unacknowledged int
+	Overdue        int
+	DueSoon        int // in the next day
+	CoveredBy      string
+	CoverEnds      *time.Time
+	Cover          int64 // the cover's number, zero if there is none
+	Covered        bool
+}
+
+// Workloads are those of the practitioners whom a viewer manages or heads, the
+// most pressed first. What is hidden from the viewer is not counted.
+func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workload, error) {
+	rows, _ := db.pool.Query(ctx, `
+		with led as (
+		  select distinct t.code, t.name, t.pdu
+		    from account_role g
+		    join team t on (g.role = 'manager' and t.code = g.scope) or (g.role = 'head' and t.pdu = g.scope)
+		   where g.account = @viewer
+		),
+		hidden as materialized (
+		  select hidden_people(@viewer) as id
+		),
+		work as (
+		  select a.owner,
+		         count(*) as open,
+		         count(*) filter (where a.acked_at is null) as unacknowledged,
+		         count(*) filter (where a.next_due < now()) as overdue,
+		         count(*) filter (where a.next_due >= now() and a.next_due < now() + interval '1 day') as soon
+		    from action a
+		    join match m on m.id = a.match
+		   where a.pdu in (select pdu from led)
+		     and a.owner_role = 'practitioner'
+		     and a.state in ('open', 'acknowledged')
+		     and not exists (
+		           select 1
+		             from match c
+		            where c.incident = m.incident
+		              and c.involvement = m.involvement
+		              and c.state <> 'superseded'
+		              and c.person in (select id from hidden))
+		   group by a.owner
+		),
+		cases as (
+		  select p.practitioner, count(*) as n
+		    from person p
+		   where p.team in (select code from led)
+		     and p.supervised
+		     and p.id not in (select id from hidden)
+		   group by p.practitioner
+		)
+		select s.code, s.name, l.code, l.name,
+		       coalesce(c.n, 0)::int, coalesce(w.open, 0)::int, coalesce(w.unacknowledged, 0)::int,
+		       coalesce(w.overdue, 0)::int, coalesce(w.soon, 0)::int,
+		       coalesce(b.name, v.by_staff, ''), v.ends, coalesce(v.id, 0), v.id is not null
+		  from led l
+		  join staff s on s.team = l.code and s.role = 'practitioner' and s.gone_at is null
+		  left join work w on w.owner = s.code
+		  left join cases c on c.practitioner = s.code
+		  left join lateral (
+		         select id, by_staff, ends
+		           from cover
+		          where staff = s.code
+		            and ended_at is null
+		            and starts <= now()
+		            and ends > now()
+		          order by id desc
+		          limit 1) v on true
+		  left join staff b on b.code = v.by_staff
+		 order by coalesce(w.overdue, 0) desc, coalesce(w.unacknowledged, 0) desc, coalesce(w.open, 0) desc, s.name, s.code`,
+		pgx.NamedArgs{"viewer": viewer})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Workload])
+	if err != nil {
+		return nil, fmt.Errorf("read the team's work: %w", problem(err))
+	}
+	return all, nil
+}
+
+// TeamActions are the open actions of the practitioners whom a viewer manages
+// or heads, what is due first leading. Owner narrows them to one practitioner.
+func (db *DB) TeamActions(ctx context.Context, viewer casework.AccountID, owner string, after Key, limit int) ([]ActionItem, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select `+actionColumns+`
+		  from action a`+actionJoins+`
+		 where a.pdu = any(`+overseenPDUs+`)
+		   and a.state in ('open', 'acknowledged')
+		   and a.owner_role in ('practitioner', 'manager')
+		   and a.rule not in `+elsewhere+`
+		   and (@owner = '' or a.owner = @owner)
+		   and (a.next_due, a.id) > (@at, @id)
+		   and `+overseen+`
+		   and `+actionShown+`
+		 order by a.next_due, a.id
+		 limit @limit`,
+		pgx.NamedArgs{"viewer": viewer, "owner": owner, "at": after.At, "id": after.ID, "limit": limit})
+	return collectActions(rows, "the team's actions")
+}
+
+// Colleagues are the practitioners and managers of the PDUs that a viewer
+// oversees, to whom work can be given.
+func (db *DB) Colleagues(ctx context.Context, viewer casework.AccountID) ([]Colleague, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select s.code, s.name
+		  from staff s
+		 where s.pdu = any(`+overseenPDUs+`)
+		   and s.role in ('practitioner', 'manager')
+		   and s.gone_at is null
+		 order by s.name, s.code`,
+		pgx.NamedArgs{"viewer": viewer})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Colleague])
+	if err != nil {
+		return nil, fmt.Errorf("read who works there: %w", problem(err))
+	}
+	return all, nil
+}
+
+// Reassignment gives one action to somebody else.
+type Reassignment struct {
+	Action      casework.ActionID
+	To          string // staff code
+	AckDue      time.Time
+	By          casework.Account
+	Correlation string
+}
+
+// Reassign gives an action to another practitioner or manager of the PDU. They
+// have not seen it, so its acknowledgement begins anew; the time to decide
+// stays as it was. Both are told. Repeated, it does nothing more.
+func (db *DB) Reassign(ctx context.Context, r Reassignment) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		a, err := lockAction(ctx, tx, r.By.ID, r.Action)
+		switch {
+		case err != nil:
+			return err
+		case !a.Oversees || a.OwnerRole != casework.Practitioner && a.OwnerRole != casework.Manager:
+			return casework.ErrNotFound
+		case !a.State.Open():
+			return casework.ErrChanged
+		}
+		var role casework.OwnerRole
+		var from string
+		err = tx.QueryRow(ctx, `
+			select s.role, a.owner
+			  from action a
+			  join staff s on s.code = @to and s.pdu = a.pdu and s.gone_at is null and s.role in ('practitioner', 'manager')
+			 where a.id = @action`,
+			pgx.NamedArgs{"to": r.To, "action": r.Action}).Scan(&role, &from)
+		if err != nil {
+			return notThere(err)
+		}
+		if from == r.To {
+			return nil
+		}
+		_, err = tx.Exec(ctx, `
+			update action
+			   set owner_role = @role,
+			       owner = @to,
+			       state = 'open',
+			       acked_at = null,
+			       acked_by = null,
+			       ack_due = @due
+			 where id = @action`,
+			pgx.NamedArgs{"role": role, "to": r.To, "action": r.Action, "due": r.AckDue})
+		if err != nil {
+			return err
+		}
+		if err := a.cancelSteps(ctx, tx, "unacknowledged"); err != nil {
+			return err
+		}
+		if err := a.addStep(ctx, tx, "unacknowledged", casework.Manager, r.AckDue); err != nil {
+			return err
+		}
+		note := map[string]any{"from": from, "to": r.To, "fromRole": a.OwnerRole, "toRole": role}
+		if err := a.history(ctx, tx, "reassigned", r.By.Subject, note); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			insert into notice (action, owner_role, owner, n, kind, level)
+			select a.id, o.role, o.code, (select max(n) from action_history where action = a.id), 'reassigned', a.level
+			  from action a,
+			       (values (@role, @to), (@fromRole, @from)) as o (role, code)
+			 where a.id = @action`,
+			pgx.NamedArgs{"role": role, "to": r.To, "fromRole": a.OwnerRole, "from": from, "action": r.Action})
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, a.trail(r.By, "ACTION_REASSIGNED", r.Correlation, note))
+	})
+	if err != nil {
+		return fmt.Errorf("reassign action %d: %w", r.Action, err)
+	}
+	return nil
+}
+
+// Cover has one member of staff stand in for another for a time.
+type Cover struct {
+	Staff       string
+	By          string // empty: nobody; the work goes to the manager at once
+	Starts      time.Time
+	Ends        time.Time
+	SetBy       casework.Account
+	Correlation string
+}
+
+// SetCover records a cover. The notifier moves the work when it begins, and back
+// when it ends. A manager may set it for their team, a head for their PDU, and
+// anybody for themselves.
+func (db *DB) SetCover(ctx context.Context, c Cover) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			insert into cover (staff, by_staff, starts, ends, set_by)
+			select s.code, @by, @starts, @ends, @subject
+			  from staff s
+			 where s.code = @staff
+			   and s.gone_at is null
+			   and `+mayCover+`
+			   and (   @by = ''
+			        or exists (
+			             select 1
+			               from staff b
+			              where b.code = @by
+			                and b.pdu = s.pdu
+			                and b.role in ('practitioner', 'manager')
+			                and b.gone_at is null))`,
+			pgx.NamedArgs{"staff": c.Staff, "by": c.By, "starts": c.Starts, "ends": c.Ends, "subject": c.SetBy.Subject, "viewer": c.SetBy.ID})
+		if err == nil && tag.RowsAffected() == 0 {
+			err = casework.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, Audit{Actor: c.SetBy.Subject, What: "COVER_SET", Service: "desk", SubjectType: "staff", SubjectID: c.Staff,
+			Correlation: c.Correlation, Details: map[string]any{"by": c.By, "starts": c.Starts.UTC(), "ends": c.Ends.UTC()}})
+	})
+	if err != nil {
+		return fmt.Errorf("set a cover: %w", err)
+	}
+	return nil
+}
+
+const mayCover = `(
+	         exists (select 1 from account a where a.id = @viewer and a.staff = s.code)
+	      or exists (
+	           select 1
+	             from account_role g
+	            where g.account = @viewer
+	              and (   (g.role = 'manager' and g.scope = s.team)
+	                   or (g.role = 'head' and g.scope = s.pdu))))`
+
+// EndCover hands the work back before the cover's end.
+func (db *DB) EndCover(ctx context.Context, by casework.Account, id int64, correlation string) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		var staff string
+		err := tx.QueryRow(ctx, `
+			update cover c
+			   set ended_at = coalesce(c.ended_at, now()),
+			       ended_by = coalesce(c.ended_by, @subject)
+			  from staff s
+			 where c.id = @id
+			   and s.code = c.staff
+			   and `+mayCover+`
+			returning c.staff`,
+			pgx.NamedArgs{"id": id, "subject": by.Subject, "viewer": by.ID}).Scan(&staff)
+		if err != nil {
+			return notThere(err)
+		}
+		return audit(ctx, tx, Audit{Actor: by.Subject, What: "COVER_ENDED", Service: "desk", SubjectType: "staff", SubjectID: staff, Correlation: correlation})
+	})
+	if err != nil {
+		return fmt.Errorf("end a cover: %w", err)
+	}
+	return nil
+}
+
+// StandIns are a member of staff, if the viewer may set a cover for them, and
+// who may stand in: the practitioners and managers of the same PDU.
+func (db *DB) StandIns(ctx context.Context, viewer casework.AccountID, code string) (Colleague, []Colleague, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select s.code, s.name
+		  from staff s
+		 where s.code = @code
+		   and s.gone_at is null
+		   and `+mayCover,
+		pgx.NamedArgs{"viewer": viewer, "code": code})
+	who, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Colleague])
+	if err != nil {
+		return who, nil, fmt.Errorf("read whom to cover: %w", notThere(err))
+	}
+	rows, _ = db.pool.Query(ctx, `
+		select b.code, b.name
+		  from staff s
+		  join staff b on b.pdu = s.pdu and b.code <> s.code and b.role in ('practitioner', 'manager') and b.gone_at is null
+		 where s.code = @code
+		 order by b.team <> s.team, b.name, b.code`,
+		pgx.NamedArgs{"code": code})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Colleague])
+	if err != nil {
+		return who, nil, fmt.Errorf("read who may stand in: %w", problem(err))
+	}
+	return who, all, nil
+}
