@@ -25,6 +25,7 @@ type feedCommand struct {
 	Key      feedKey      `cmd:"" help:"The keys by which forces are known."`
 	Mapping  feedMapping  `cmd:"" help:"The descriptions of forces' own CSV exports."`
 	Conflict feedConflict `cmd:"" help:"Revisions that were sent with two different contents."`
+	Filter   feedFilter   `cmd:"" help:"At the force: leave at home what cannot concern anybody on its watch list."`
 }
 
 // feedSource is a file from a force.

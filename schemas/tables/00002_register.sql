@@ -118,6 +118,7 @@ create table watch_list (
   pdus             text[] not null default '{}',
   fields           text[] not null default '{}', -- nothing that is not named here goes out
   unfiltered       text not null default '', -- reference of the impact assessment that lets the force send everything
+  salt             text not null default replace(gen_random_uuid()::text, '-', ''), -- of the tokens of people whose names do not go out
   version          bigint not null default 0, -- grows with each change of the list
   register_version bigint not null default 0, -- the register that the list was last made to agree with
   confirmed        bigint not null default 0, -- the version that the force says it has taken

@@ -21,7 +21,7 @@ import (
 // WatchStore is what the watch list needs of the ledger.
 type WatchStore interface {
 	SyncWatchList(ctx context.Context, force string) (cursor int64, err error)
-	WatchList(ctx context.Context, force string, after int64, begin func(cursor int64, entries int) error, give func(casework.WatchEntry) error) error
+	WatchList(ctx context.Context, force string, after int64, begin func(list postgres.WatchHeading) error, give func(casework.WatchEntry) error) error
 	ConfirmWatchList(ctx context.Context, force string, cursor int64) error
 	WatchStates(ctx context.Context) ([]casework.WatchState, error)
 	Record(ctx context.Context, lines ...postgres.Audit) error
@@ -167,8 +167,10 @@ type heading struct {
 	// After is the cursor that the changes follow. Absent from a whole list.
 	After *int64 `json:"after,omitempty"`
 	// Entries is how many lines follow. Fewer mean that the answer broke off.
-	Entries int       `json:"entries"`
-	At      time.Time `json:"at"`
+	Entries int `json:"entries"`
+	// Salt is that of the tokens by which people stand whose names do not go out.
+	Salt string    `json:"salt"`
+	At   time.Time `json:"at"`
 }
 
 // snapshot gives the whole list.
@@ -235,12 +237,12 @@ func (s *Server) give(w http.ResponseWriter, r *http.Request, force string, afte
 	if after >= 0 {
 		h.After = &after
 	}
-	err := s.Store.WatchList(r.Context(), force, after, func(cursor int64, entries int) error {
-		h.Cursor, h.Entries = cursor, entries
-		if entries > 0 { // a poll that brings nothing tells nothing about anybody
+	err := s.Store.WatchList(r.Context(), force, after, func(list postgres.WatchHeading) error {
+		h.Cursor, h.Entries, h.Salt = list.Cursor, list.Entries, list.Salt
+		if list.Entries > 0 { // a poll that brings nothing tells nothing about anybody
 			if err := s.Store.Record(r.Context(), postgres.Audit{Actor: "force:" + force, What: "WATCHLIST_READ", Service: "caseload",
 				SubjectType: "WATCHLIST", SubjectID: force, Correlation: telemetry.RequestID(r.Context()),
-				Details: map[string]any{"cursor": cursor, "after": after, "entries": entries}}); err != nil {
+				Details: map[string]any{"cursor": list.Cursor, "after": after, "entries": list.Entries}}); err != nil {
 				return err
 			}
 		}

@@ -234,6 +234,9 @@ func TestOfRestrictedPeopleIdentifiersGoOutAndNothingThatSaysSo(t *testing.T) {
 	if status != http.StatusOK || strings.Contains(body, "Person0") || strings.Contains(body, "restrict") || !strings.Contains(body, "Person1") {
 		t.Error("a restricted person's name or mark went out, or nobody's did")
 	}
+	if n := strings.Count(body, `"tokens"`); n != 1 {
+		t.Errorf("got tokens of %d people, want the restricted one's alone", n)
+	}
 	if n := strings.Count(body, "2002/0073319Z"); n != 2 {
 		t.Errorf("got %d identifiers, want both people's", n)
 	}

@@ -1,9 +1,15 @@
 package casework
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // WatchFields are what a force may be told of somebody under supervision, if
@@ -70,6 +76,9 @@ type WatchEntry struct {
 	Postcode          string   `json:"postcode,omitempty"`
 	PreviousPostcodes []string `json:"previousPostcodes,omitempty"`
 	PDU               string   `json:"pdu,omitempty"`
+	// Tokens stand for the names of somebody whose names do not go out: hashes
+	// by which the force can see that an incident may be about them.
+	Tokens []string `json:"tokens,omitempty"`
 }
 
 // Identity is what the entry says for comparing it with somebody.
@@ -89,3 +98,52 @@ func (e WatchEntry) LogValue() slog.Value { return slog.StringValue(e.ID) }
 
 // String keeps names out of error texts and test output.
 func (e WatchEntry) String() string { return "entry " + e.ID }
+
+// WatchTokens are salted hashes of what is known of somebody: each name with
+// the date of birth, and forename with surname. Two records of one person share
+// one of them unless nearly all differs.
+//
+// They hide names from whoever reads the list, not from whoever guesses a name
+// and tries it; a force could ask about that person as well.
+func WatchTokens(salt string, id Identity) []string {
+	var tokens []string
+	add := func(parts ...string) {
+		sum := sha256.Sum256([]byte(salt + "\x00" + strings.Join(parts, "\x00")))
+		if t := hex.EncodeToString(sum[:8]); !slices.Contains(tokens, t) {
+			tokens = append(tokens, t)
+		}
+	}
+	born := id.DateOfBirth
+	births := []string{}
+	if born.Known() {
+		births = append(births, born.String())
+		if int(born.Month) != born.Day && born.Day <= 12 { // typed the other way round
+			births = append(births, Date{Year: born.Year, Month: time.Month(born.Day), Day: int(born.Month)}.String())
+		}
+	}
+	for _, whole := range append([]string{id.Forenames + " " + id.Surname}, id.Aliases...) {
+		words := strings.FieldsFunc(foldName(whole), func(r rune) bool { return r == ' ' || r == '-' })
+		for i, w := range words {
+			for _, b := range births {
+				add(w, b)
+			}
+			for _, other := range words[i+1:] {
+				add(min(w, other), max(w, other))
+			}
+		}
+	}
+	return tokens
+}
+
+// foldName is a name in capitals without diacritics and apostrophes.
+func foldName(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Mn, r), r == '\'', r == '’', r == '.':
+			return -1
+		case r == 'ł', r == 'Ł':
+			return 'L'
+		}
+		return unicode.ToUpper(r)
+	}, norm.NFD.String(s))
+}

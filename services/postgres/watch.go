@@ -11,6 +11,12 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
+// watchHidden says of a person p whether their names stay here.
+const watchHidden = `
+	(p.restricted
+	 or exists (select from restriction l where l.person = p.id)
+	 or exists (select from exclusion l where l.person = p.id))`
+
 // watchContent is what a force is told of the person p, by the policy w. Of
 // restricted people identifiers alone go out, and nothing that says so.
 const watchContent = `
@@ -18,9 +24,7 @@ const watchContent = `
 	   from jsonb_each(
 	          jsonb_build_object('pncs', p.pncs, 'cros', p.cros)
 	          || case
-	               when p.restricted
-	                 or exists (select from restriction l where l.person = p.id)
-	                 or exists (select from exclusion l where l.person = p.id) then '{}'::jsonb
+	               when ` + watchHidden + ` then '{}'::jsonb
 	               else jsonb_build_object(
 	                 'crn', p.crn, 'noms', p.noms, 'surname', p.surname, 'forenames', p.forenames, 'aliases', p.aliases,
 	                 'dateOfBirth', p.date_of_birth, 'sex', p.sex, 'address', p.address, 'postcode', p.postcode,
@@ -28,6 +32,14 @@ const watchContent = `
 	             end) f
 	  where f.key = any(w.fields)
 	    and f.value not in ('""', '[]'))`
+
+// watchNames are of what the tokens of a person are made whose names stay here.
+// It never leaves this package.
+const watchNames = `
+	(case
+	   when ` + watchHidden + ` then jsonb_build_object('surname', p.surname, 'forenames', p.forenames, 'aliases', p.aliases, 'dateOfBirth', p.date_of_birth)
+	   else '{}'
+	 end)`
 
 // SyncWatchList makes a force's list agree with the register and its policy,
 // if either has changed since, and returns the list's version. A force without
@@ -92,7 +104,7 @@ func rebuildWatchList(ctx context.Context, tx pgx.Tx, force string) (cursor int6
 	err = tx.QueryRow(ctx, `
 		with wanted as (
 		  select p.id as person,
-		         md5(`+watchContent+`::text) as digest
+		         md5(`+watchContent+`::text || `+watchNames+`::text) as digest
 		    from watch_list w
 		    join pdu u on u.region = any(w.regions) or u.code = any(w.pdus) or exists (
 		           select
@@ -149,34 +161,42 @@ func rebuildWatchList(ctx context.Context, tx pgx.Tx, force string) (cursor int6
 	return cursor, err
 }
 
+// WatchHeading is what is told of a list before its entries.
+type WatchHeading struct {
+	Cursor  int64
+	Entries int
+	Salt    string
+}
+
 // WatchList gives a force's list: the whole of it if after is negative, else
 // what has changed since that version. begin is told the version and how many
 // entries follow; all are of one moment.
-func (db *DB) WatchList(ctx context.Context, force string, after int64, begin func(cursor int64, entries int) error, give func(casework.WatchEntry) error) error {
+func (db *DB) WatchList(ctx context.Context, force string, after int64, begin func(list WatchHeading) error, give func(casework.WatchEntry) error) error {
 	var stopped error
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"force": force, "after": after}
-		var cursor int64
-		var entries int
+		var list WatchHeading
 		err := tx.QueryRow(ctx, `
 			select w.version,
+			       w.salt,
 			       (select count(*)
 			          from watch_entry e
 			         where e.force = w.force
 			           and case when @after < 0 then e.listed else e.version > @after end)
 			  from watch_list w
-			 where w.force = @force`, args).Scan(&cursor, &entries)
+			 where w.force = @force`, args).Scan(&list.Cursor, &list.Salt, &list.Entries)
 		if err != nil {
 			return notThere(err)
 		}
-		if stopped = begin(cursor, entries); stopped != nil {
+		if stopped = begin(list); stopped != nil {
 			return stopped
 		}
 		rows, err := tx.Query(ctx, `
 			select e.id::text,
 			       e.listed,
-			       case when e.listed then `+watchContent+` else '{}' end
+			       case when e.listed then `+watchContent+` else '{}' end,
+			       case when e.listed then `+watchNames+` else '{}' end
 			  from watch_entry e
 			  join watch_list w on w.force = e.force
 			  join person p on p.id = e.person
@@ -189,16 +209,18 @@ func (db *DB) WatchList(ctx context.Context, force string, after int64, begin fu
 		defer rows.Close()
 		for rows.Next() {
 			var entry casework.WatchEntry
-			var content []byte
+			var content, names []byte
 			var id string
 			var listed bool
-			if err := rows.Scan(&id, &listed, &content); err != nil {
+			if err := rows.Scan(&id, &listed, &content, &names); err != nil {
 				return err
 			}
-			if json.Unmarshal(content, &entry) != nil {
+			var hidden casework.WatchEntry
+			if json.Unmarshal(content, &entry) != nil || json.Unmarshal(names, &hidden) != nil {
 				return fmt.Errorf("the entry %s cannot be read", id)
 			}
 			entry.ID, entry.Listed = id, listed
+			entry.Tokens = casework.WatchTokens(list.Salt, hidden.Identity())
 			if stopped = give(entry); stopped != nil {
 				return stopped
 			}
