@@ -71,7 +71,7 @@ func (r *Register) compare(q *query, rec *record, least weight, o *outcome) bool
 	for f := birthField; f < fieldCount; f++ {
 		sum += o.found[f].bits
 	}
-	if sum+q.most[surnameField]+q.most[forenameField]+q.most[middleField] < least {
+	if sum+q.mostNames < least {
 		return false
 	}
 	r.compareNames(q, rec, o)
@@ -241,7 +241,8 @@ func (r *Register) comparePlaces(q *query, rec *record, o *outcome) {
 			default:
 				bits = m.weights[placeField][level].plain
 			}
-			if !had.known || bits > had.bits {
+			// Where nothing agrees, where they live now differing says most: the first pair.
+			if nothing := level == placeUnlike || level == placePostUnlike; !had.known || !nothing && bits > had.bits || !nothing && (had.level == placeUnlike || had.level == placePostUnlike) {
 				o.set(placeField, level, bits, m.weights[placeField][level].plain)
 				had.mine, had.yours = a.from, b.from
 			}

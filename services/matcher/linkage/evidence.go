@@ -15,22 +15,25 @@ type kin struct {
 	forename []float64
 	birth    []float64
 	place    []float64
+	sex      []float64
 }
 
 var (
 	familyName  = []float64{.80, .01, .06, .02, .02, .01, .08, .08}
-	anotherName = []float64{.02, .02, .01, .02, .01, .02, .90}
+	anotherName = []float64{.006, .004, .0015, .0015, .01, .008, .969}
 	sameName    = []float64{.80, .08, .06, .01, .01, .01, .03}
+	eitherSex   = []float64{.6, .4}
+	sameSex     = []float64{.99, .01}
 	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .02, .02}
 )
 
 // Brothers and sisters, twins, and those who carry a parent's name.
 var kinship = []kin{
-	{share: .55, surname: familyName, forename: anotherName, place: oneHouse,
+	{share: .55, surname: familyName, forename: anotherName, place: oneHouse, sex: eitherSex,
 		birth: []float64{.0003, .0002, .004, .003, .008, .001, .004, .98}},
-	{share: .2, surname: familyName, forename: anotherName, place: oneHouse,
+	{share: .2, surname: familyName, forename: anotherName, place: oneHouse, sex: eitherSex,
 		birth: []float64{.90, .01, .035, .01, .005, .004, .002, .03}},
-	{share: .25, surname: familyName, forename: sameName, place: oneHouse,
+	{share: .25, surname: familyName, forename: sameName, place: oneHouse, sex: sameSex,
 		birth: []float64{.0003, .0003, .02, .01, .008, .001, .30, .66}},
 }
 
@@ -45,11 +48,11 @@ func (r *Register) relatives(q *query, o *outcome) weight {
 	more := 0.0
 	for i := range kinship {
 		k := &kinship[i]
-		w := q.prior + lg(m.Relatives*k.share)
+		w := q.prior + lg(m.Relatives*k.share) + o.found[formField].bits
 		for _, c := range [...]struct {
 			f    field
 			like []float64
-		}{{surnameField, k.surname}, {forenameField, k.forename}, {birthField, k.birth}, {placeField, k.place}} {
+		}{{surnameField, k.surname}, {forenameField, k.forename}, {birthField, k.birth}, {placeField, k.place}, {sexField, k.sex}} {
 			if got := &o.found[c.f]; got.known {
 				w += got.bits + m.scaled(lg(c.like[got.level])-m.weights[c.f][got.level].lgM)
 			}

@@ -23,7 +23,7 @@ func (r *Register) Plan(subject Subject, threshold float64) string {
 	r.bound(&s.query)
 	least := min(weightOf(threshold), 0)
 	r.plan(s, least)
-	out := fmt.Sprintf("least %.1f prior %.1f middle %.1f sex %.1f planned %v cost %d\n", least.bits(), s.query.prior.bits(), s.query.most[middleField].bits(), s.query.most[sexField].bits(), s.planned, s.cheapest)
+	out := fmt.Sprintf("least %.1f prior %.1f middle %.1f sex %.1f planned %v cost %d\n", least.bits(), s.query.prior.bits(), s.query.mostNames.bits(), s.query.most[sexField].bits(), s.planned, s.cheapest)
 	for i, c := range s.courses {
 		out += fmt.Sprintf("   %-12s cut %d:", fieldNames[c.field], s.best[i])
 		for _, t := range c.tiers {

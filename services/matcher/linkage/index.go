@@ -9,6 +9,7 @@ import (
 type term struct {
 	token
 	surnames, forenames []uint32 // slots; a person stands once in each
+	joined              bool     // somebody writes in several words what this writes in one
 }
 
 // vocabulary numbers texts.
@@ -66,6 +67,45 @@ type place struct {
 	street          uint32 // text and one
 	from            uint8  // as in placeFacts
 	british, before bool
+}
+
+// glance is what of a person decides, for most people, that they cannot be the
+// query: one line of the processor's cache.
+type glance struct {
+	birth uint32
+	flags uint8 // 1 a name is missing, 2 look closer: more names than fit, or a surname of several parts
+	count uint8
+	words [10]uint32 // terms of all names, in whatever part
+}
+
+const (
+	nameMissing = 1 << iota
+	lookCloser
+)
+
+func (rec *record) glance() glance {
+	g := glance{birth: rec.birth}
+	sur, fore := false, false
+	for w := rec.names; len(w) > 0; {
+		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
+		if ns > 1 {
+			g.flags |= lookCloser
+		}
+		w = w[1+ns+nf:]
+	}
+	rec.eachName(func(id uint32, surname bool) {
+		sur, fore = sur || surname, fore || !surname
+		if int(g.count) == len(g.words) {
+			g.flags |= lookCloser
+			return
+		}
+		g.words[g.count] = id
+		g.count++
+	})
+	if !sur || !fore {
+		g.flags |= nameMissing
+	}
+	return g
 }
 
 // Keys of the index: the kind in the top byte, the value below it.

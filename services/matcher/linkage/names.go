@@ -152,16 +152,21 @@ func (r *Register) compareSurnames(mine []queryWord, theirs []uint32, woman bool
 
 // joined reports whether one side writes in one word what the other parts.
 func (r *Register) joined(mine []queryWord, theirs []uint32) bool {
-	var a, b [64]byte
-	x, y := a[:0], b[:0]
-	for i := range mine {
-		x = append(x, mine[i].text[:min(len(mine[i].text), 16)]...)
+	// Byte by byte, for it must not allocate.
+	i, j, t := 0, 0, 0
+	for w := range mine {
+		text := mine[w].text
+		for i = range len(text) {
+			for t < len(theirs) && j == len(r.names.terms[theirs[t]].text) {
+				j, t = 0, t+1
+			}
+			if t == len(theirs) || r.names.terms[theirs[t]].text[j] != text[i] {
+				return false
+			}
+			j++
+		}
 	}
-	for _, t := range theirs {
-		text := r.names.terms[t].text
-		y = append(y, text[:min(len(text), 16)]...)
-	}
-	return string(x) == string(y)
+	return t == len(theirs)-1 && j == len(r.names.terms[theirs[t]].text)
 }
 
 func (r *Register) nearSurname(a *queryWord, b *term) (int, weight) {

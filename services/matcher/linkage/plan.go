@@ -13,9 +13,11 @@ import "slices"
 // tier is one step of a comparison: who it lists and the most it brings them.
 type tier struct {
 	most weight
+	also weight // for forenames: the most it brings as a middle name besides
 	cost int32
 	kind tierKind
 	word uint32 // the term, for names
+	near uint8  // for terms alike: the least likeness in the tier
 }
 
 type tierKind uint8
@@ -32,23 +34,24 @@ const (
 	numberNearTier
 	surnameTier
 	forenameTier
-	surnameVariantTier
-	forenameVariantTier
+	surnameNearTier
+	forenameNearTier
 )
 
 // course is one comparison's tiers, best first, the last of them the rest.
 type course struct {
 	field field
+	least int // cuts below it are not tried: the lists are short, and others profit
 	tiers []tier
+	rests [16]weight // how much the tiers from each cut on can bring at most
 }
 
-// rest is how much the tiers from cut on can bring at most.
-func (c *course) rest(cut int) weight {
-	most := c.tiers[cut].most
-	for _, t := range c.tiers[cut+1:] {
-		most = max(most, t.most)
+func (c *course) finish() {
+	most, also := floorWeight, floorWeight
+	for i := len(c.tiers) - 1; i >= 0; i-- {
+		most, also = max(most, c.tiers[i].most), max(also, c.tiers[i].also)
+		c.rests[i] = most + also
 	}
-	return most
 }
 
 func (c *course) add(kind tierKind, most weight, cost int) {
@@ -58,30 +61,38 @@ func (c *course) add(kind tierKind, most weight, cost int) {
 // lookup is what it costs to look up one key, in people looked at.
 const lookup = 1
 
-func (r *Register) plan(s *search, least weight) bool {
+func (r *Register) plan(s *search, least weight) {
 	q := &s.query
 	s.courses = s.courses[:0]
-	r.birthCourse(s)
-	r.placeCourse(s)
+	// In the order in which the lists are looked through: who stands in a list looked through before needs no second look.
 	for _, f := range []field{pncField, croField, otherField} {
 		r.numberCourse(s, f)
 	}
+	r.placeCourse(s)
+	s.promises.reset()
+	s.terms = s.terms[:0]
 	r.nameCourse(s, surnameField)
 	r.nameCourse(s, forenameField)
-	base := q.prior + q.most[middleField] + q.most[sexField] + q.most[townField] + q.most[workField]
+	r.birthCourse(s)
+	s.elsewhere = q.prior + q.most[sexField] + q.most[townField] + q.most[workField]
 	s.cheapest = int32(len(r.slots))
 	s.planned = false
-	s.choose(0, base, 0, least)
 	for i := range s.courses {
-		q.most[s.courses[i].field] = s.courses[i].rest(0)
+		s.courses[i].finish()
+		s.best[i] = uint8(s.courses[i].least)
 	}
-	q.ceiling = q.prior
-	for f := range fieldCount {
-		if f != birthField {
-			q.ceiling += max(0, q.most[f])
+	s.choose(0, s.elsewhere, 0, least)
+	q.mostNames, q.ceiling = 0, s.elsewhere
+	for i := range s.courses {
+		c := &s.courses[i]
+		switch c.field {
+		case surnameField, forenameField:
+			q.mostNames += c.rests[0]
+			fallthrough
+		case placeField, pncField, croField, otherField:
+			q.ceiling += c.rests[0]
 		}
 	}
-	return s.planned
 }
 
 // choose tries every cut of the courses from i on and keeps the cheapest plan.
@@ -98,8 +109,10 @@ func (s *search) choose(i int, sum weight, cost int32, least weight) {
 	}
 	c := &s.courses[i]
 	for cut := range c.tiers {
-		s.cuts[i] = uint8(cut)
-		s.choose(i+1, sum+c.rest(cut), cost, least)
+		if cut >= c.least {
+			s.cuts[i] = uint8(cut)
+			s.choose(i+1, sum+c.rests[cut], cost, least)
+		}
 		cost += c.tiers[cut].cost
 	}
 }
@@ -111,7 +124,7 @@ func (s *search) course(f field) *course {
 		s.courses = append(s.courses, course{})
 	}
 	c := &s.courses[len(s.courses)-1]
-	c.field, c.tiers = f, c.tiers[:0]
+	c.field, c.tiers, c.least = f, c.tiers[:0], 0
 	return c
 }
 
@@ -236,6 +249,7 @@ func (r *Register) placeCourse(s *search) {
 			}
 		}
 	}
+	c.least = 1
 	c.add(placeSameTier, most, same)
 	c.add(placeNearTier, max(w[placeAlike].plain, w[placeUnitMistyped].plain, w[placeSector].plain), near)
 	c.add(restTier, rest, 0)
@@ -255,6 +269,7 @@ func (r *Register) numberCourse(s *search, f field) {
 		return
 	}
 	c := s.course(f)
+	c.least = 1
 	c.add(numberSameTier, w[numberSame].plain, cost)
 	if f != otherField {
 		c.add(numberNearTier, w[numberMistyped].plain, near)
@@ -264,7 +279,8 @@ func (r *Register) numberCourse(s *search, f field) {
 	c.add(restTier, max(0, w[numberMistyped].plain), 0)
 }
 
-// nameCourse lists by the parts of the name, rarest first, then by variants.
+// nameCourse lists by the parts of the name, then by what is like them. It
+// also writes down what every term promises.
 func (r *Register) nameCourse(s *search, f field) {
 	q, m := &s.query, r.model
 	if len(q.names) == 0 {
@@ -272,43 +288,80 @@ func (r *Register) nameCourse(s *search, f field) {
 	}
 	w := m.weights[f]
 	c := s.course(f)
-	kind, variants := surnameTier, surnameVariantTier
-	rest := max(0, w[surnameMistyped].plain, w[surnameAlike].plain, w[surnameLoose].plain)
-	part := floorWeight
+	kind, near := surnameTier, surnameNearTier
+	rest := m.weights[surnameField][surnameUnlike].plain
 	if f == forenameField {
-		kind, variants = forenameTier, forenameVariantTier
-		rest = max(0, w[forenameMistyped].plain, w[forenameAlike].plain, w[forenameInitial].plain, w[forenameLoose].plain)
+		kind, near = forenameTier, forenameNearTier
+		rest = m.weights[forenameField][forenameUnlike].plain
 	} else {
-		part = w[surnamePart].plain
+		rest = max(rest, w[surnameUnlikeWoman].plain)
 	}
+	if r.without[f] > 0 {
+		rest = max(rest, 0)
+	}
+	middles := false
+	for i := range q.names {
+		middles = middles || f == forenameField && len(q.names[i].fore) > 1
+	}
+	wm := m.weights[middleField]
+	middleNear := weight(0)
+	if middles {
+		middleNear = max(0, wm[middleAlike].plain, wm[middleInitial].plain)
+	}
+	// From here on the near ones go together by how like they are.
+	var nearMost, nearAlso [unlike]weight
+	var nearCost [unlike]int32
 	given := m.weights[formField][formGiven].plain
-	half := func(form int) weight { return (m.weights[formField][form].plain - given) / 2 }
-	middle := floorWeight
+	reversed := min(0, (m.weights[formField][formReversed].plain-given)/2)
 	add := func(word *queryWord, cost weight) {
-		if word.id == none {
-			return
-		}
-		t := &r.names.terms[word.id]
-		n := len(t.surnames)
-		if f == forenameField {
-			n = len(t.forenames)
-		}
-		if n == 0 {
-			return
-		}
-		most := max(m.rare(f, surnameSame, r.often(f, t)), part) + cost
-		if f == forenameField && len(t.text) == 1 {
-			most = w[forenameInitial].plain
-		}
-		for i := range c.tiers {
-			if had := &c.tiers[i]; had.word == word.id {
-				had.most = max(had.most, most)
-				return
+		if word.id != none {
+			t := &r.names.terms[word.id]
+			n := len(t.surnames)
+			if f == forenameField {
+				n = len(t.forenames)
+			}
+			most := m.rare(f, surnameSame, r.often(f, t))
+			also := weight(0)
+			if f == surnameField {
+				most = max(most, w[surnamePart].plain)
+				if t.joined {
+					most = max(most, w[surnameMistyped].plain)
+				}
+			} else {
+				if len(t.text) == 1 {
+					most = w[forenameInitial].plain
+				}
+				if middles {
+					also = max(middleNear, m.rare(middleField, middleSame, r.often(forenameField, t)))
+				}
+			}
+			s.promise(word.id, f, most+cost, also)
+			had := false
+			for i := range c.tiers {
+				if x := &c.tiers[i]; x.word == word.id {
+					x.most, x.also, had = max(x.most, most+cost), max(x.also, also), true
+				}
+			}
+			if !had && n > 0 {
+				c.tiers = append(c.tiers, tier{kind: kind, most: most + cost, also: also, cost: int32(n), word: word.id})
 			}
 		}
-		c.tiers = append(c.tiers, tier{kind: kind, most: most, cost: int32(n), word: word.id})
+		for _, x := range r.near.of(&r.names, &word.token, f == surnameField) {
+			t := &r.names.terms[x.id]
+			most := r.nearMost(f, x.kind)
+			s.promise(x.id, f, most, middleNear)
+			n := len(t.surnames)
+			if f == forenameField {
+				n = len(t.forenames)
+			}
+			nearMost[x.kind] = max(nearMost[x.kind], most)
+			nearAlso[x.kind] = max(nearAlso[x.kind], middleNear)
+			nearCost[x.kind] += int32(n)
+		}
 	}
-	alternatives := 0
+	for i := range nearMost {
+		nearMost[i] = floorWeight
+	}
 	for i := range q.names {
 		n := &q.names[i]
 		mine, other := n.sur, n.fore
@@ -317,34 +370,77 @@ func (r *Register) nameCourse(s *search, f field) {
 		}
 		for j := range mine {
 			add(&mine[j], 0)
-			if f == forenameField && len(mine) > 1 && mine[j].id != none {
-				middle = max(middle, m.rare(middleField, middleSame, r.often(forenameField, &r.names.terms[mine[j].id])))
-			}
-			alternatives += s.variantCost(r, &mine[j], f)
 		}
 		if !n.alias {
 			for j := range other {
-				add(&other[j], max(half(formReversed), half(formGiven)))
-				alternatives += s.variantCost(r, &other[j], f)
+				add(&other[j], reversed)
+			}
+		}
+		// Parts that somebody writes in one word.
+		for _, parts := range [2][]queryWord{mine, other} {
+			if f == surnameField && len(parts) > 1 {
+				joined := ""
+				for j := range parts {
+					joined += parts[j].text
+				}
+				if id, ok := r.names.ids[joined]; ok {
+					most := max(w[surnameMistyped].plain, w[surnamePart].plain)
+					s.promise(id, f, most, 0)
+					c.tiers = append(c.tiers, tier{kind: kind, most: most, cost: int32(len(r.names.terms[id].surnames)), word: id})
+				}
 			}
 		}
 	}
-	if f == forenameField {
-		wm := m.weights[middleField]
-		q.most[middleField] = max(0, middle, wm[middleAlike].plain, wm[middleInitial].plain)
-	}
 	slices.SortStableFunc(c.tiers, func(a, b tier) int { return int(b.most - a.most) })
+	s.tail[f] = s.tail[f][:0]
 	if len(c.tiers) > 6 {
 		// The rest of a long list of names goes together, by the best of them.
 		last := &c.tiers[5]
+		s.tail[f] = append(s.tail[f], c.tiers[6:]...)
 		for _, t := range c.tiers[6:] {
 			last.cost += t.cost
+			last.also = max(last.also, t.also)
 		}
-		s.tail[f] = append(s.tail[f][:0], c.tiers[5:]...)
 		c.tiers = c.tiers[:6]
-	} else {
-		s.tail[f] = s.tail[f][:0]
 	}
-	c.add(variants, w[surnameVariant].plain, alternatives)
-	c.add(restTier, rest, 0)
+	for kind := variant; kind < unlike; kind++ {
+		if nearCost[kind] > 0 {
+			c.tiers = append(c.tiers, tier{kind: near, most: nearMost[kind], also: nearAlso[kind], cost: nearCost[kind], near: uint8(kind)})
+		}
+	}
+	c.tiers = append(c.tiers, tier{kind: restTier, most: rest})
+}
+
+// nearMost is the most that a likeness brings.
+func (r *Register) nearMost(f field, kind likeness) weight {
+	w := r.model.weights[f]
+	if f == surnameField {
+		switch kind {
+		case variant:
+			return w[surnameVariant].plain
+		case oneEdit:
+			return max(w[surnameMistyped].plain, w[surnameAlike].plain)
+		case loose:
+			return w[surnameLoose].plain
+		}
+		return max(w[surnameUnlike].plain, w[surnameUnlikeWoman].plain)
+	}
+	switch kind {
+	case variant:
+		return w[forenameVariant].plain
+	case oneEdit:
+		return max(w[forenameMistyped].plain, w[forenameAlike].plain)
+	case initial:
+		return w[forenameInitial].plain
+	}
+	return w[forenameLoose].plain
+}
+
+func (s *search) promise(id uint32, f field, most, middle weight) {
+	p := s.promises.put(id)
+	if f == surnameField {
+		p.surname = max(p.surname, int32(most))
+		return
+	}
+	p.fore, p.middle = max(p.fore, int32(most)), max(p.middle, int32(middle))
 }

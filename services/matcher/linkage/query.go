@@ -45,10 +45,14 @@ type query struct {
 	workLike  float64
 	prior     weight
 
-	// The most that a comparison can bring for this query.
+	// The most that a comparison can bring for this query, of those without lists.
 	most [fieldCount]weight
 	// The most that all of them together can bring, the date of birth apart.
 	ceiling weight
+	// Every name of the query has a surname and a forename.
+	whole bool
+	// The most that the names can bring.
+	mostNames weight
 }
 
 // How many imagined strangers the model's own average counts for, beside the
@@ -71,6 +75,10 @@ func (r *Register) prepare(q *query, s Subject) {
 	q.birth, q.sex, q.numbers = q.facts.birth, q.facts.sex, q.facts.numbers
 	for _, n := range q.facts.names {
 		q.names = append(q.names, queryName{sur: r.queryWords(n.sur), fore: r.queryWords(n.fore), alias: n.alias, from: n.from})
+	}
+	q.whole = len(q.names) > 0
+	for i := range q.names {
+		q.whole = q.whole && len(q.names[i].sur) > 0 && len(q.names[i].fore) > 0
 	}
 	for _, p := range q.facts.places {
 		at := queryPlace{placeFacts: p, streetID: r.texts.find(p.street)}

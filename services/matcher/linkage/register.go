@@ -19,9 +19,11 @@ type Register struct {
 
 	mu           sync.RWMutex
 	people       []record
+	glances      []glance
 	slots        map[casework.PersonID]uint32
 	free         []uint32
 	names        vocabulary
+	near         *neighbours
 	texts        texts
 	keys         postings
 	without      [fieldCount]int // people of whom the field is not known
@@ -33,6 +35,7 @@ func New(model *Model) *Register {
 	r := &Register{
 		model: model,
 		slots: map[casework.PersonID]uint32{},
+		near:  &neighbours{},
 		names: vocabulary{ids: map[string]uint32{}},
 		texts: texts{ids: map[string]uint32{}},
 		keys:  postings{one: map[uint64]uint32{}},
@@ -193,10 +196,11 @@ func (r *Register) insert(id casework.PersonID, f facts, raw string) {
 	if k := len(r.free); k > 0 {
 		slot = r.free[k-1]
 		r.free = r.free[:k-1]
-		r.people[slot] = rec
+		r.people[slot], r.glances[slot] = rec, rec.glance()
 	} else {
 		slot = uint32(len(r.people))
 		r.people = append(r.people, rec)
+		r.glances = append(r.glances, rec.glance())
 	}
 	r.slots[id] = slot
 	rec.eachKey(func(key uint64) { r.keys.addOnce(key, slot) })
@@ -207,6 +211,11 @@ func (r *Register) insert(id casework.PersonID, f facts, raw string) {
 		} else {
 			term.forenames = appendOnce(term.forenames, slot)
 		}
+	})
+	r.eachJoined(&rec, func(id uint32) {
+		t := &r.names.terms[id]
+		t.joined = true
+		t.surnames = appendOnce(t.surnames, slot)
 	})
 	r.lacks(&rec, 1)
 }
@@ -226,6 +235,10 @@ func (r *Register) remove(id casework.PersonID) {
 			term.forenames = without(term.forenames, slot)
 		}
 	})
+	r.eachJoined(&rec, func(id uint32) {
+		t := &r.names.terms[id]
+		t.surnames = without(t.surnames, slot)
+	})
 	if rec.town != 0 {
 		r.texts.count[rec.town-1]--
 	}
@@ -234,8 +247,28 @@ func (r *Register) remove(id casework.PersonID) {
 	}
 	r.lacks(&rec, -1)
 	delete(r.slots, id)
-	r.people[slot] = record{}
+	r.people[slot], r.glances[slot] = record{}, glance{}
 	r.free = append(r.free, slot)
+}
+
+// eachJoined calls do for the terms that surnames of several parts make when
+// written in one word.
+func (r *Register) eachJoined(rec *record, do func(id uint32)) {
+	for w := rec.names; len(w) > 0; {
+		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
+		if ns > 1 {
+			do(r.names.id(r.join(w[1 : 1+ns])))
+		}
+		w = w[1+ns+nf:]
+	}
+}
+
+func (r *Register) join(terms []uint32) string {
+	var b []byte
+	for _, t := range terms {
+		b = append(b, r.names.terms[t].text...)
+	}
+	return string(b)
 }
 
 // lacks keeps count of what is not known of how many, which bounds what a

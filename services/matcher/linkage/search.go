@@ -22,6 +22,13 @@ type search struct {
 	hits     []hit
 	out      outcome
 	looked   int
+	promises promises
+	terms    []uint32
+	// The most that comparisons bring which have no lists.
+	elsewhere weight
+	// The most that is left for whoever is met for the first time in the list looked through: see follow.
+	left  weight
+	names bool
 }
 
 type hit struct {
@@ -104,12 +111,14 @@ func (r *Register) search(s *search, subject Subject, threshold float64, everybo
 	// Rivals are those who are likelier than not on their own evidence. They are always looked for, so that the same person scores the same at every threshold.
 	least := min(weightOf(threshold), 0)
 	r.bound(&s.query)
-	if r.plan(s, least) && !everybody {
-		r.follow(s, least)
-	} else {
+	if everybody {
+		s.query.mostNames, s.query.ceiling = 1<<24, 1<<24
 		for slot := range r.people {
 			r.look(s, uint32(slot), least)
 		}
+	} else {
+		r.plan(s, least)
+		r.follow(s, least)
 	}
 	slices.SortFunc(s.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(b.own, a.own), cmp.Compare(a.id, b.id))
@@ -148,25 +157,40 @@ func (r *Register) look(s *search, slot uint32, least weight) {
 	}
 }
 
-// follow looks at everybody in the lists of the plan.
+// follow looks at everybody in the lists of the plan, course by course. Who
+// stands in a list of an earlier course has been looked at, so that for whoever
+// is met first in a later one the earlier comparisons bring no more than their
+// rest.
 func (r *Register) follow(s *search, least weight) {
 	q := &s.query
+	s.left = s.elsewhere
+	for i := range s.courses {
+		if f := s.courses[i].field; f != birthField && f != surnameField && f != forenameField {
+			s.left += s.courses[i].rests[0]
+		}
+	}
+	glancing := false
 	for i := range s.courses {
 		c := &s.courses[i]
-		for _, t := range c.tiers[:s.best[i]] {
+		cut := int(s.best[i])
+		switch c.field {
+		case surnameField, forenameField, birthField:
+			glancing = true
+		}
+		for _, t := range c.tiers[:cut] {
 			switch t.kind {
 			case birthSameTier:
-				r.lookKey(s, birthKey|uint64(q.birth), least)
+				r.glanceKey(s, birthKey|uint64(q.birth), least)
 			case birthNearTier:
 				for _, d := range s.near {
-					r.lookKey(s, birthKey|uint64(d), least)
+					r.glanceKey(s, birthKey|uint64(d), least)
 				}
 			case birthPartTier:
 				for _, d := range s.part {
-					r.lookKey(s, birthKey|uint64(d), least)
+					r.glanceKey(s, birthKey|uint64(d), least)
 				}
 			case birthMissingTier:
-				r.lookKey(s, birthKey, least)
+				r.glanceKey(s, birthKey, least)
 			case placeSameTier:
 				for i := range q.places {
 					p := &q.places[i]
@@ -201,17 +225,77 @@ func (r *Register) follow(s *search, least weight) {
 					}
 				}
 			case surnameTier, forenameTier:
-				r.lookTerm(s, t.word, c.field, least)
-			case surnameVariantTier, forenameVariantTier:
-				r.lookVariants(s, c.field, least)
+				r.glanceTerm(s, t.word, c.field, least)
+			case surnameNearTier, forenameNearTier:
+				r.glanceNear(s, c.field, likeness(t.near), least)
 			}
 		}
 		// A course cut behind its sixth name looks through the names put together there.
-		if (c.field == surnameField || c.field == forenameField) && s.best[i] >= 6 {
+		if (c.field == surnameField || c.field == forenameField) && cut >= 6 {
 			for _, t := range s.tail[c.field] {
-				r.lookTerm(s, t.word, c.field, least)
+				r.glanceTerm(s, t.word, c.field, least)
 			}
 		}
+		if !glancing {
+			s.left += c.rests[cut] - c.rests[0]
+		}
+	}
+	if !s.planned {
+		// No plan is cheaper than everybody; but a glance at each is enough.
+		for slot := range r.glances {
+			r.glance(s, uint32(slot), least)
+		}
+	}
+}
+
+// glance looks at a person more closely only when their names and date of birth
+// promise enough.
+func (r *Register) glance(s *search, slot uint32, least weight) {
+	g := &r.glances[slot]
+	sum := s.left
+	if s.query.birth != 0 && g.birth != 0 {
+		if level := birthLevel(s.query.birth, g.birth); level != birthSame {
+			sum += r.model.weights[birthField][level].plain
+		} else {
+			sum += r.model.rare(birthField, birthSame, s.query.birthLike)
+		}
+	}
+	if sum+s.query.mostNames < least {
+		return
+	}
+	if g.flags == 0 {
+		w := &r.model.weights
+		surname := int32(max(w[surnameField][surnameUnlike].plain, w[surnameField][surnameUnlikeWoman].plain))
+		fore, middle := int32(w[forenameField][forenameUnlike].plain), int32(0)
+		if !s.query.whole {
+			surname, fore = max(surname, 0), max(fore, 0)
+		}
+		for _, id := range g.words[:g.count] {
+			if p := s.promises.at(id); p != nil {
+				surname, fore, middle = max(surname, p.surname), max(fore, p.fore), max(middle, p.middle)
+			}
+		}
+		if sum+weight(surname+fore+middle) < least {
+			return
+		}
+	}
+	r.look(s, slot, least)
+}
+
+func (r *Register) glanceAll(s *search, slots []uint32, least weight) {
+	for _, slot := range slots {
+		r.glance(s, slot, least)
+	}
+}
+
+func (r *Register) glanceKey(s *search, key uint64, least weight) {
+	v, ok := r.keys.one[key]
+	switch {
+	case !ok:
+	case v&listBit != 0:
+		r.glanceAll(s, r.keys.lists[v&^listBit], least)
+	default:
+		r.glance(s, v, least)
 	}
 }
 
@@ -228,51 +312,25 @@ func (r *Register) lookKey(s *search, key uint64, least weight) {
 	}
 }
 
-func (r *Register) lookTerm(s *search, id uint32, f field, least weight) {
+func (r *Register) glanceTerm(s *search, id uint32, f field, least weight) {
 	t := &r.names.terms[id]
-	slots := t.surnames
 	if f == forenameField {
-		slots = t.forenames
+		r.glanceAll(s, t.forenames, least)
+		return
 	}
-	for _, slot := range slots {
-		r.look(s, slot, least)
-	}
+	r.glanceAll(s, t.surnames, least)
 }
 
-// eachVariant calls do for the terms that are known variants of the word.
-func (r *Register) eachVariant(word *queryWord, f field, do func(id uint32)) {
-	in, members := word.sur, surnameMembers
-	if f == forenameField {
-		in, members = word.fore, forenameMembers
-	}
-	for _, g := range in {
-		for _, name := range members[g] {
-			if id, ok := r.names.ids[name]; ok && id != word.id {
-				do(id)
-			}
-		}
-	}
-}
-
-func (s *search) variantCost(r *Register, word *queryWord, f field) int {
-	n := 0
-	r.eachVariant(word, f, func(id uint32) {
-		t := &r.names.terms[id]
-		if f == forenameField {
-			n += len(t.forenames)
-		} else {
-			n += len(t.surnames)
-		}
-	})
-	return n
-}
-
-func (r *Register) lookVariants(s *search, f field, least weight) {
+func (r *Register) glanceNear(s *search, f field, kind likeness, least weight) {
 	for i := range s.query.names {
 		n := &s.query.names[i]
-		for _, list := range [][]queryWord{n.sur, n.fore} {
+		for _, list := range [2][]queryWord{n.sur, n.fore} {
 			for j := range list {
-				r.eachVariant(&list[j], f, func(id uint32) { r.lookTerm(s, id, f, least) })
+				for _, x := range r.near.of(&r.names, &list[j].token, f == surnameField) {
+					if x.kind == kind {
+						r.glanceTerm(s, x.id, f, least)
+					}
+				}
 			}
 		}
 	}

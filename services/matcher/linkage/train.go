@@ -126,7 +126,7 @@ func (m *Model) clone() *Model {
 // with is the same register under another model. It shares everything, and is
 // good for reading only while the register is locked.
 func (r *Register) with(m *Model) *Register {
-	v := &Register{model: m, people: r.people, slots: r.slots, names: r.names, texts: r.texts, keys: r.keys, without: r.without, streetsAlone: r.streetsAlone}
+	v := &Register{model: m, people: r.people, glances: r.glances, near: r.near, slots: r.slots, names: r.names, texts: r.texts, keys: r.keys, without: r.without, streetsAlone: r.streetsAlone}
 	v.scratch.New = func() any { return &search{} }
 	return v
 }
@@ -263,6 +263,9 @@ func (r *Register) countStrangers(next, base *Model, examples []Example, pairs i
 		const belief = 1000
 		for l := range levels {
 			u := (count[l] + float64(belief*base.Fields[fieldNames[f]][l].U)) / (total + belief)
+			if f == pncField || f == croField || f == otherField {
+				u = max(u, base.Fields[fieldNames[f]][l].U) // pairs drawn at random say nothing of borrowed numbers
+			}
 			if next.byFrequency(f, l) {
 				u *= .5 // the other half is the value's own frequency, added where it is known
 			}

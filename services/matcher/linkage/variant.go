@@ -94,7 +94,6 @@ gregory greg gregor grzegorz
 gwendolyn gwen gwenda gwenllian
 gwenllian gwen llio
 gwyneth gwyn gwen
-gwilym gwil william wil will
 harold harry hal
 harriet hattie harri
 harry harri henry hal harrison
@@ -121,7 +120,10 @@ jeremy jez jerry jem
 jessica jess jessie
 joan sioned siwan jo
 joanne jo joanna jojo joann joanie asia
-john johnny jon jonny jack jac ion sion siôn johnnie evan ieuan ifan ioan jan ian jonathan sean shaun ion
+john johnny jon jonny jack johnnie jonathan
+john sion ioan ieuan ifan evan
+john sean shaun
+john ian ion jan ioan
 jonathan jon jonny jono john jonathon nathan
 jordan jord jordy
 joseph joe joey jo josef jozef iosif
@@ -149,7 +151,7 @@ lee leigh
 leonard len lenny leo
 leslie les lesley
 lewis lew louis lou
-liam lee will william
+liam will william
 lillian lily lil lillie
 linda lynda lin lyn lindy
 llewelyn llewellyn llywelyn lew llew lyn lyn lewelyn
@@ -260,7 +262,7 @@ vincent vince vinny vin
 vivian viv vivien
 walter wally walt gwallter
 wayne way
-william will bill billy willy wil gwilym liam wills willie
+william will bill billy willy wil gwilym gwil wills willie
 yusuf yousef yousuf josef joseph
 yvonne eve
 zachary zac zach zak
