@@ -46,7 +46,10 @@ func (db *DB) SettleActions(ctx context.Context, matches []casework.MatchID, now
 		if s.Milestones, err = recordMilestones(ctx, tx, reached...); err != nil {
 			return err
 		}
-		return writeChanges(ctx, tx, s.Changes, now)
+		if err := writeChanges(ctx, tx, s.Changes, now); err != nil {
+			return err
+		}
+		return db.telling.enqueue(ctx, tx, s.Changes)
 	})
 	if err != nil {
 		return casework.SettledActions{}, fmt.Errorf("settle the actions of %d matches: %w", len(matches), err)

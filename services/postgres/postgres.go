@@ -25,6 +25,8 @@ import (
 // DB is the ledger. It is safe for concurrent use.
 type DB struct {
 	pool *pgxpool.Pool
+	// telling asks for people to be told outside the desk; nil where nobody is.
+	telling *telling
 }
 
 // Open connects to the PostgreSQL at url. It fails at once if nobody answers

@@ -45,7 +45,10 @@ func (db *DB) Escalate(ctx context.Context, now time.Time, limit int,
 		if err := markSteps(ctx, tx, "cancelled_at", cancelled, now); err != nil {
 			return err
 		}
-		return writeEscalations(ctx, tx, changes, now)
+		if err := writeEscalations(ctx, tx, changes, now); err != nil {
+			return err
+		}
+		return db.telling.enqueue(ctx, tx, changes)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("escalate what is due: %w", err)

@@ -35,6 +35,17 @@ type Config struct {
 	// Packages is REPORTABLE_PACKAGES: a node_modules folder that holds
 	// PostgreSQL, for a machine without it. Default deploy/postgres/node_modules.
 	Packages string `kong:"-"`
+	// Delivery is how people are told outside the desk. Nobody is where it says nothing.
+	Delivery Delivery `kong:"-"`
+}
+
+// Delivery comes from the environment, for most of it is secret.
+type Delivery struct {
+	SMTP           string // SMTP_URL, such as smtp://user:password@mail.example:587
+	From           string // MAIL_FROM
+	NotifyKey      string // NOTIFY_API_KEY, of GOV.UK Notify; it is used where there is no SMTP_URL
+	NotifyTemplate string // NOTIFY_TEMPLATE
+	Desk           string // DESK_URL: where the links in messages lead
 }
 
 // ReadEnvironment fills in what has no flag.
@@ -42,6 +53,13 @@ func (c *Config) ReadEnvironment() error {
 	c.DatabaseURL = os.Getenv("DATABASE_URL")
 	c.NATSURL = os.Getenv("NATS_URL")
 	c.NATSCredentials = os.Getenv("NATS_CREDENTIALS")
+	c.Delivery = Delivery{
+		SMTP:           os.Getenv("SMTP_URL"),
+		From:           os.Getenv("MAIL_FROM"),
+		NotifyKey:      os.Getenv("NOTIFY_API_KEY"),
+		NotifyTemplate: os.Getenv("NOTIFY_TEMPLATE"),
+		Desk:           os.Getenv("DESK_URL"),
+	}
 	c.Packages = os.Getenv("REPORTABLE_PACKAGES")
 	if c.Packages == "" {
 		c.Packages = filepath.Join("deploy", "postgres", "node_modules")

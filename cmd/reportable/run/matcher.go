@@ -21,10 +21,11 @@ func (p *Platform) matcher() []Service {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, matcher.NewEraser(p.DB, casework.Retention{}, p.Now, p.Log, p.registry))
 	jobs := &river.Config{
-		Logger:       p.Log,
-		Queues:       map[string]river.QueueConfig{matcher.ErasureQueue: {MaxWorkers: 1}},
-		Workers:      workers,
-		PeriodicJobs: []*river.PeriodicJob{matcher.EveryErasure()},
+		Logger:              p.Log,
+		Queues:              map[string]river.QueueConfig{matcher.ErasureQueue: {MaxWorkers: 1}},
+		Workers:             workers,
+		PeriodicJobs:        periodic(),
+		SkipUnknownJobCheck: true, // it may plan what another process does
 	}
 	return []Service{
 		{"erasure", func(ctx context.Context) error { return p.DB.RunJobs(ctx, jobs) }},

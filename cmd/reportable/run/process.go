@@ -18,6 +18,8 @@ type Options struct {
 	// DropFolder is where forces' files are dropped, a folder for each by its code.
 	DropFolder string `placeholder:"DIR" env:"FEED_DROP_FOLDER" help:"Take the files that are dropped into DIR/CODE, CODE being a force's."`
 	Policy     string `placeholder:"FILE" env:"POLICY_FILE" help:"The policy: what a match asks of whom, and by when. Default: the one that ships."`
+	// Delivery is how people are told outside the desk.
+	Delivery Delivery `kong:"-"`
 }
 
 // Process is some of the services, or all, ready to run in this process.
@@ -78,6 +80,11 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 			return nil, err
 		}
 		process.add(chaser)
+		couriers, err := p.couriers(o.Delivery)
+		if err != nil {
+			return nil, err
+		}
+		process.add(couriers...)
 	}
 	if has("matcher") {
 		process.add(p.matcher()...)

@@ -37,6 +37,7 @@ func Serve(ctx context.Context, c *Config, o Options, names []string, out io.Wri
 		return err
 	}
 	defer done()
+	o.Delivery = c.Delivery
 	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners, o)
 	if err != nil {
 		return err

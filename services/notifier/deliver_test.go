@@ -1,0 +1,181 @@
+package notifier_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/reportable-incidents/reportable/schemas/events"
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/notifier"
+	"github.com/reportable-incidents/reportable/test/pgtest"
+)
+
+// postbox is a channel that keeps what it is given, or fails.
+type postbox struct {
+	sent []notifier.Message
+	fail error
+}
+
+func (p *postbox) Name() string { return "mail" }
+
+func (p *postbox) Send(_ context.Context, m notifier.Message) (string, error) {
+	p.sent = append(p.sent, m)
+	return "", p.fail
+}
+
+func courier(o *office) (*notifier.Courier, *postbox) {
+	o.Helper()
+	if err := o.db.TellOutside(time.Minute); err != nil {
+		o.Fatal(err)
+	}
+	o.exec(`update staff set email = lower(code) || '@probation.example'`)
+	o.exec(`insert into mailbox (role, scope, address) values ('administrator', 'N03SW1', 'cardiff@probation.example')`)
+	box := &postbox{}
+	return &notifier.Courier{Store: o.db, Channel: box, Desk: "https://desk.example", Log: slog.New(slog.DiscardHandler),
+		Outcomes: notifier.NewOutcomes(prometheus.NewRegistry())}, box
+}
+
+func telling(role casework.OwnerRole, code string, attempt int) *river.Job[casework.Telling] {
+	return &river.Job[casework.Telling]{JobRow: &rivertype.JobRow{Attempt: attempt, MaxAttempts: 12}, Args: casework.Telling{Role: role, Code: code}}
+}
+
+func TestManyActionsAreOneMessageThatNamesNobody(t *testing.T) {
+	o := open(t)
+	c, box := courier(o)
+	for _, ref := range []string{"B1", "B2", "B3"} {
+		i := o.incident(casework.Incident{Reference: ref, Persons: []casework.Involvement{{Role: casework.RoleSuspect, Surname: "Canary"}}})
+		o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	}
+	if n := pgtest.One[int](t, o.db, `select count(*) from river_job where kind = 'telling' and args ->> 'code' = 'P1'`); n != 1 {
+		t.Errorf("got %d jobs to tell one person, want 1", n)
+	}
+	if err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if len(box.sent) != 1 || box.sent[0].To != "p1@probation.example" {
+		t.Fatalf("got %d messages", len(box.sent))
+	}
+	want := `There is something for you in Reportable.
+
+B1: something to do
+B2: something to do
+B3: something to do
+
+Who and what it is about is in the desk:
+https://desk.example/
+
+This message names nobody on purpose. Please do not reply to it.
+`
+	if m := box.sent[0]; m.Text != want || m.Subject != "Reportable: 3 new" {
+		t.Errorf("got %q:\n%s", m.Subject, m.Text)
+	}
+	if err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 1)); err != nil || len(box.sent) != 1 {
+		t.Errorf("told again: %d messages, %v", len(box.sent), err)
+	}
+	o.want(pgtest.All[string](t, o.db, `select channel || ' ' || state from delivery`), "mail sent")
+}
+
+func TestAMessageThatDidNotGoKeepsItsNumber(t *testing.T) {
+	o := open(t)
+	c, box := courier(o)
+	i := o.incident(casework.Incident{Reference: "B1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	box.fail = errors.New("the mail server is away")
+	if err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 1)); err == nil {
+		t.Error("a failure was taken for success")
+	}
+	o.want(pgtest.All[string](t, o.db, `select state || ' ' || attempts || ' ' || problem from delivery`), "queued 1 the mail server is away")
+	box.fail = nil
+	if err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 2)); err != nil {
+		t.Fatal(err)
+	}
+	if len(box.sent) != 2 || box.sent[0].ID != box.sent[1].ID {
+		t.Error("the second try has another number")
+	}
+}
+
+func TestAMessageThatCannotGoIsSetDownAsFailed(t *testing.T) {
+	o := open(t)
+	c, box := courier(o)
+	i := o.incident(casework.Incident{Reference: "B1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	box.fail = events.Permanent(errors.New("refused"))
+	err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 1))
+	if cancel := new(rivertype.JobCancelError); !errors.As(err, &cancel) {
+		t.Errorf("got %v, want the job to be given up", err)
+	}
+	o.want(pgtest.All[string](t, o.db, `select state from delivery`), "failed")
+}
+
+func TestWhatWasReadInTheDeskIsNotMailed(t *testing.T) {
+	o := open(t)
+	c, box := courier(o)
+	i := o.incident(casework.Incident{Reference: "B1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	o.exec(`update notice set read_at = now(), read_by = 'x' where owner = 'P1'`)
+	if err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 1)); err != nil || len(box.sent) != 0 {
+		t.Errorf("got %d messages, %v", len(box.sent), err)
+	}
+}
+
+func TestTheUrgentDoesNotWaitForCompany(t *testing.T) {
+	o := open(t)
+	courier(o)
+	i := o.incident(casework.Incident{Reference: "B1", DASH: casework.DASHHigh})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	if n := pgtest.One[int](t, o.db, `select count(*) from river_job where kind = 'telling' and scheduled_at > now() + interval '1 second'`); n != 0 {
+		t.Errorf("%d urgent tellings wait", n)
+	}
+}
+
+func TestANoticeThatNoJobTellsIsFoundByTheSweep(t *testing.T) {
+	o := open(t)
+	c, _ := courier(o)
+	i := o.incident(casework.Incident{Reference: "B1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	o.exec(`delete from river_job`)
+	o.exec(`update notice set at = now() - interval '11 minutes'`)
+	if err := c.SweepOnce(t.Context(), o.db, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	got := pgtest.All[string](t, o.db, `select args ->> 'code' from river_job order by 1`)
+	if !slices.Equal(got, []string{"N03SW1", "P1"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheDigestSaysHowManyAndNobodysName(t *testing.T) {
+	o := open(t)
+	c, box := courier(o)
+	o.exec(`insert into mailbox (role, scope, address) values ('meeting', 'N03SW1', 'marac@probation.example')`)
+	i := o.incident(casework.Incident{Reference: "B1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	d := &notifier.Digester{Courier: c, Now: func() time.Time { return o.now.Add(time.Hour) }}
+	if err := d.Work(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(box.sent) != 1 || !strings.Contains(box.sent[0].Text, "    1  people found in police incidents\n    1  matches that nobody has looked at yet\n    1  incidents that wait for a decision\n    0  actions past") {
+		t.Errorf("got %+v", box.sent)
+	}
+}
+
+func TestTheDigestComesAtEightInTheMorningOnBothSidesOfAClockChange(t *testing.T) {
+	for from, want := range map[string]string{
+		"2026-03-28 09:00": "2026-03-29 08:00",
+		"2026-10-24 08:00": "2026-10-25 08:00",
+		"2026-11-18 07:59": "2026-11-18 08:00",
+	} {
+		if got := notifier.NextDigest(london(from)); !got.Equal(london(want)) {
+			t.Errorf("after %s: got %s, want %s", from, got, want)
+		}
+	}
+}
