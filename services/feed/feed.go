@@ -49,7 +49,7 @@ type Ledger interface {
 // size are committed sooner, so that memory stays bounded.
 const (
 	Commit      = 1000
-	commitBytes = 4 << 20
+	commitBytes = 2 << 20
 )
 
 // Intake is the one path by which submissions come in. Give it a ledger, and

@@ -30,7 +30,7 @@ const (
 )
 
 // MaxRecord is the most bytes that one record may have.
-const MaxRecord = 1 << 20
+const MaxRecord = 512 << 10
 
 // Reader reads the records of one submission.
 type Reader struct {
