@@ -9,10 +9,10 @@ import (
 
 // caseload tells police forces who is under supervision. Extracts come in by
 // the command line.
-func (p *Platform) caseload() (http.Handler, Service) {
+func (p *Platform) caseload(door access.ForceDoor) (http.Handler, Service) {
 	s := caseload.NewServer(caseload.Config{
 		Store:   p.DB,
-		Door:    access.ForceDoor{Keys: p.DB},
+		Door:    door,
 		Metrics: caseload.NewMetrics(p.registry),
 		Log:     p.Log,
 		Now:     p.Now,

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/feed"
@@ -11,11 +10,11 @@ import (
 
 // feed takes in what forces send: over HTTP, and from the drop folder if there
 // is one.
-func (p *Platform) feed(o Options) (http.Handler, []Service) {
+func (p *Platform) feed(o Options, door access.ForceDoor) (http.Handler, []Service) {
 	metrics := feed.NewMetrics(p.registry)
 	server := feed.NewServer(feed.Config{
 		Store:   p.DB,
-		Door:    access.ForceDoor{Keys: access.Remember(p.DB, time.Second)},
+		Door:    door,
 		Metrics: metrics,
 		Log:     p.Log,
 		Now:     p.Now,

@@ -5,6 +5,10 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/access"
 )
 
 // Names are the services, in the order in which an incident goes.
@@ -15,6 +19,7 @@ type Options struct {
 	Addresses
 	Demo      bool `help:"Let people sign in as personas, without a password. Never where data are real."`
 	PlainHTTP bool `name:"plain-http" env:"DESK_PLAIN_HTTP" help:"Let the desk be used without HTTPS, on one machine."`
+	FeedTLS
 	// DropFolder is where forces' files are dropped, a folder for each by its code.
 	DropFolder string `placeholder:"DIR" env:"FEED_DROP_FOLDER" help:"Take the files that are dropped into DIR/CODE, CODE being a force's."`
 	Policy     string `placeholder:"FILE" env:"POLICY_FILE" help:"The policy: what a match asks of whom, and by when. Default: the one that ships."`
@@ -99,20 +104,28 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 		}
 		process.Desk = process.serve("desk", l.desk, routes)
 	}
-	police := http.NewServeMux() // what forces send, and whom they are told of, share an address
+	police := http.NewServeMux() // what forces send, and whom they are told of, share an address and a door
+	door := access.ForceDoor{Keys: access.Remember(p.DB, time.Second), Certificates: o.Clients}
 	if has("caseload") {
-		routes, lists := p.caseload()
+		routes, lists := p.caseload(door)
 		process.add(lists)
 		police.Handle("/v1/caseload", routes)
 		police.Handle("/v1/caseload/", routes)
 	}
 	if has("feed") {
-		routes, services := p.feed(o)
+		routes, services := p.feed(o, door)
 		process.add(services...)
 		police.Handle("/", routes)
 	}
 	if l.feed != nil {
-		process.Feed = process.serve("feed", l.feed, police)
+		secured, err := o.FeedTLS.listener(l.feed)
+		if err != nil {
+			return nil, err
+		}
+		process.Feed = process.serve("feed", secured, police)
+		if secured != l.feed {
+			process.Feed = strings.Replace(process.Feed, "http:", "https:", 1)
+		}
 	}
 	process.Operations = process.serve("operations", l.operations, p.operations())
 	return process, nil
