@@ -21,11 +21,12 @@ import (
 )
 
 type caseloadCommand struct {
-	Import  caseloadImport  `cmd:"" help:"Take an extract of the case record into the register."`
-	Status  caseloadStatus  `cmd:"" help:"Say where the register stands."`
-	Changes caseloadChanges `cmd:"" help:"List who changed with a version of the register, and how."`
-	Merge   caseloadMerge   `cmd:"" help:"Follow a merge of two cases in the case record."`
-	Unmerge caseloadUnmerge `cmd:"" help:"Follow the undoing of a merge."`
+	Import    caseloadImport   `cmd:"" help:"Take an extract of the case record into the register."`
+	Status    caseloadStatus   `cmd:"" help:"Say where the register stands."`
+	Changes   caseloadChanges  `cmd:"" help:"List who changed with a version of the register, and how."`
+	Merge     caseloadMerge    `cmd:"" help:"Follow a merge of two cases in the case record."`
+	Unmerge   caseloadUnmerge  `cmd:"" help:"Follow the undoing of a merge."`
+	Watchlist watchlistCommand `cmd:"" help:"What each police force is told of who is under supervision."`
 }
 
 type caseloadImport struct {

@@ -162,7 +162,7 @@ func (f feedFilter) judge(ctx context.Context, to terminal, list *watchList, ans
 	defer closeFile()
 	var mu sync.Mutex
 	concerns := map[string]bool{}
-	work, ctx := errgroup.WithContext(ctx)
+	var work errgroup.Group
 	work.SetLimit(runtime.GOMAXPROCS(0))
 	for ctx.Err() == nil {
 		record, err := reader.Next()

@@ -229,33 +229,50 @@ func (s *Server) changes(w http.ResponseWriter, r *http.Request, force string) {
 
 // give writes the list, or what has changed since after, as lines of JSON.
 func (s *Server) give(w http.ResponseWriter, r *http.Request, force string, after int64) {
-	out := bufio.NewWriterSize(w, 32<<10)
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
 	sent := false
-	h := heading{Force: force, At: s.Now().UTC()}
-	if after >= 0 {
-		h.After = &after
-	}
-	err := s.Store.WatchList(r.Context(), force, after, func(list postgres.WatchHeading) error {
-		h.Cursor, h.Entries, h.Salt = list.Cursor, list.Entries, list.Salt
-		if list.Entries > 0 { // a poll that brings nothing tells nothing about anybody
+	err := WriteList(r.Context(), s.Store, force, after, s.Now(), w, func(cursor int64, entries int) error {
+		if entries > 0 { // a poll that brings nothing tells nothing about anybody
 			if err := s.Store.Record(r.Context(), postgres.Audit{Actor: "force:" + force, What: "WATCHLIST_READ", Service: "caseload",
 				SubjectType: "WATCHLIST", SubjectID: force, Correlation: telemetry.RequestID(r.Context()),
-				Details: map[string]any{"cursor": list.Cursor, "after": after, "entries": list.Entries}}); err != nil {
+				Details: map[string]any{"cursor": cursor, "after": after, "entries": entries}}); err != nil {
 				return err
 			}
 		}
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		sent = true
-		return lines.Encode(h)
-	}, func(e casework.WatchEntry) error { return lines.Encode(e) })
-	if err == nil {
-		err = out.Flush()
-	}
+		return nil
+	})
 	if err != nil {
 		s.fail(w, r, force, sent, err)
 	}
+}
+
+// Lists is where watch lists are read.
+type Lists interface {
+	WatchList(ctx context.Context, force string, after int64, begin func(list postgres.WatchHeading) error, give func(casework.WatchEntry) error) error
+}
+
+// WriteList writes a force's list, or what has changed in it since the cursor
+// after, if that is not negative: a heading and then an entry on each line. It
+// tells begun what will follow before the first of them.
+func WriteList(ctx context.Context, from Lists, force string, after int64, now time.Time, to io.Writer, begun func(cursor int64, entries int) error) error {
+	out := bufio.NewWriterSize(to, 32<<10)
+	lines := json.NewEncoder(out)
+	lines.SetEscapeHTML(false)
+	err := from.WatchList(ctx, force, after, func(list postgres.WatchHeading) error {
+		if err := begun(list.Cursor, list.Entries); err != nil {
+			return err
+		}
+		h := heading{Force: force, Cursor: list.Cursor, Entries: list.Entries, Salt: list.Salt, At: now.UTC()}
+		if after >= 0 {
+			h.After = &after
+		}
+		return lines.Encode(h)
+	}, func(e casework.WatchEntry) error { return lines.Encode(e) })
+	if err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // confirm notes that the force has taken the list up to a cursor: that it has
