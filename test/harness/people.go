@@ -38,7 +38,7 @@ func Wales(n int) (people []Person) {
 	forenames := []string{"Aled", "Bethan", "Ceri", "Dilwyn", "Eluned", "Ffion", "Gwilym", "Heledd", "Idris", "Lowri", "Macsen", "Nerys"}
 	surnames := []string{"Abernethy", "Bevan", "Cadwaladr", "Dafis", "Eynon", "Ferrier", "Glyndwr", "Hopcyn", "Ingram", "Kendrick", "Llwyd"}
 	for i := range n {
-		born := time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i*37)
+		born := time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i*37%14610)
 		p := Somebody(fmt.Sprintf("X2%05d", i), forenames[i%len(forenames)], surnames[i%len(surnames)], born.Format(time.DateOnly))
 		p.Address, p.Postcode = fmt.Sprintf("%d Stryd y Bont", i+1), fmt.Sprintf("CF%d %dAB", 10+i%30, i%9+1)
 		people = append(people, p)
