@@ -220,7 +220,9 @@ func oneApart(a, b uint64) bool {
 	}
 	if n == 1 {
 		// A missing character at the front is another length, not a typing error.
-		return a>>(6*first)&63 != 0 && b>>(6*first)&63 != 0
+		// Nor is a letter mistyped for a digit in a form that tells them apart.
+		x, y := a>>(6*first)&63, b>>(6*first)&63
+		return x != 0 && y != 0 && (x > 10) == (y > 10)
 	}
 	return n == 2 && x>>(6*(first+1))&63 != 0 &&
 		a>>(6*first)&63 == b>>(6*(first+1))&63 && b>>(6*first)&63 == a>>(6*(first+1))&63

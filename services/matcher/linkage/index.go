@@ -70,12 +70,12 @@ type place struct {
 }
 
 // glance is what of a person decides, for most people, that they cannot be the
-// query: one line of the processor's cache.
+// query: half a line of the processor's cache.
 type glance struct {
 	birth uint32
 	flags uint8 // 1 a name is missing, 2 look closer: more names than fit, or a surname of several parts
 	count uint8
-	words [10]uint32 // terms of all names, in whatever part
+	words [6]uint32 // terms of all names, in whatever part
 }
 
 const (
@@ -115,7 +115,7 @@ const (
 	sectorKey
 	addressKey
 	numberKey
-	sexKey // no list; counts only
+	birthdayKey // day and month
 )
 
 const keyMask = 1<<56 - 1
@@ -212,6 +212,9 @@ func without(list []uint32, slot uint32) []uint32 {
 // eachKey calls do for every key of the record. A key may come twice.
 func (rec *record) eachKey(do func(key uint64)) {
 	do(birthKey | uint64(rec.birth))
+	if rec.birth&511 != 0 {
+		do(birthdayKey | uint64(rec.birth&511))
+	}
 	for _, p := range rec.places {
 		if p.post != 0 {
 			do(postKey | mix(p.post))

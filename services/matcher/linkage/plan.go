@@ -28,8 +28,10 @@ const (
 	birthNearTier
 	birthPartTier
 	birthMissingTier
+	birthDayMonthTier
 	placeSameTier
-	placeNearTier
+	placeMistypedTier
+	placeSectorTier
 	numberSameTier
 	numberNearTier
 	surnameTier
@@ -60,6 +62,9 @@ func (c *course) add(kind tierKind, most weight, cost int) {
 
 // lookup is what it costs to look up one key, in people looked at.
 const lookup = 1
+
+// spellings is what it costs to look up every spelling one character away.
+const spellings = 60
 
 func (r *Register) plan(s *search, least weight) {
 	q := &s.query
@@ -134,7 +139,7 @@ func (r *Register) birthCourse(s *search) {
 		return
 	}
 	c := s.course(birthField)
-	rest := max(w[birthDayMonth].plain, w[birthUnlike].plain)
+	rest := w[birthUnlike].plain
 	if q.birth&511 == 1<<5|1 || q.birth>>5&15 == 0 || q.birth&31 == 0 {
 		rest = max(rest, w[birthYearOnly].plain) // everybody of the year
 	}
@@ -151,6 +156,9 @@ func (r *Register) birthCourse(s *search) {
 	c.add(birthPartTier, max(w[birthTwoParts].plain, w[birthYearOnly].plain), count(s.part))
 	if n := r.without[birthField]; n > 0 {
 		c.add(birthMissingTier, 0, n)
+	}
+	if q.birth&511 != 0 {
+		c.add(birthDayMonthTier, w[birthDayMonth].plain, lookup+r.keys.count(birthdayKey|uint64(q.birth&511)))
 	}
 	c.add(restTier, rest, 0)
 }
@@ -215,7 +223,7 @@ func (r *Register) placeCourse(s *search) {
 	}
 	c := s.course(placeField)
 	var most weight = floorWeight
-	same, near := lookup, lookup
+	same, near, sector := lookup, lookup, lookup
 	rest := max(w[placeDistrict].plain, w[placeUnlike].plain, w[placePostUnlike].plain)
 	if r.without[placeField] > 0 {
 		rest = max(rest, 0)
@@ -234,9 +242,9 @@ func (r *Register) placeCourse(s *search) {
 			most = max(most, r.model.rare(placeField, placeUnit, p.unit), r.model.rare(placeField, placeUnitBefore, p.unit),
 				r.model.rare(placeField, placeNeighbour, p.unit), w[placeAlike].plain)
 			same += lookup + r.keys.count(postKey|mix(p.post))
-			near += 300 // spellings of the postcode one character apart
+			near += spellings
 			if p.sector != 0 {
-				near += r.keys.count(sectorKey | mix(p.sector))
+				sector += r.keys.count(sectorKey | mix(p.sector))
 			}
 		}
 		most = max(most, w[placeElsewhere].plain)
@@ -251,7 +259,8 @@ func (r *Register) placeCourse(s *search) {
 	}
 	c.least = 1
 	c.add(placeSameTier, most, same)
-	c.add(placeNearTier, max(w[placeAlike].plain, w[placeUnitMistyped].plain, w[placeSector].plain), near)
+	c.add(placeMistypedTier, max(w[placeAlike].plain, w[placeUnitMistyped].plain), near)
+	c.add(placeSectorTier, w[placeSector].plain, sector)
 	c.add(restTier, rest, 0)
 }
 
@@ -262,7 +271,7 @@ func (r *Register) numberCourse(s *search, f field) {
 		if x.of == f {
 			n++
 			cost += lookup + r.keys.count(numberOfKey(x))
-			near += 300
+			near += spellings
 		}
 	}
 	if n == 0 {

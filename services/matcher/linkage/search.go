@@ -27,8 +27,10 @@ type search struct {
 	// The most that comparisons bring which have no lists.
 	elsewhere weight
 	// The most that is left for whoever is met for the first time in the list looked through: see follow.
-	left  weight
-	names bool
+	left weight
+	// What names bring that promise nothing.
+	leastSurname, leastFore int32
+	lone                    [1]uint32
 }
 
 type hit struct {
@@ -169,6 +171,12 @@ func (r *Register) follow(s *search, least weight) {
 			s.left += s.courses[i].rests[0]
 		}
 	}
+	w := &r.model.weights
+	s.leastSurname = int32(max(w[surnameField][surnameUnlike].plain, w[surnameField][surnameUnlikeWoman].plain))
+	s.leastFore = int32(w[forenameField][forenameUnlike].plain)
+	if !q.whole {
+		s.leastSurname, s.leastFore = max(s.leastSurname, 0), max(s.leastFore, 0)
+	}
 	glancing := false
 	for i := range s.courses {
 		c := &s.courses[i]
@@ -180,17 +188,19 @@ func (r *Register) follow(s *search, least weight) {
 		for _, t := range c.tiers[:cut] {
 			switch t.kind {
 			case birthSameTier:
-				r.glanceKey(s, birthKey|uint64(q.birth), least)
+				r.glanceBirth(s, q.birth, least)
 			case birthNearTier:
 				for _, d := range s.near {
-					r.glanceKey(s, birthKey|uint64(d), least)
+					r.glanceBirth(s, d, least)
 				}
 			case birthPartTier:
 				for _, d := range s.part {
-					r.glanceKey(s, birthKey|uint64(d), least)
+					r.glanceBirth(s, d, least)
 				}
+			case birthDayMonthTier:
+				r.glanceKey(s, birthdayKey|uint64(q.birth&511), least)
 			case birthMissingTier:
-				r.glanceKey(s, birthKey, least)
+				r.glanceBirth(s, 0, least)
 			case placeSameTier:
 				for i := range q.places {
 					p := &q.places[i]
@@ -201,15 +211,16 @@ func (r *Register) follow(s *search, least weight) {
 						r.lookKey(s, addressOfKey(p.house, p.streetID), least)
 					}
 				}
-			case placeNearTier:
+			case placeMistypedTier:
 				for i := range q.places {
-					p := &q.places[i]
-					if p.post == 0 {
-						continue
+					if p := &q.places[i]; p.post != 0 {
+						eachOneApart(p.post, func(key uint64) { r.lookKey(s, postKey|mix(key), least) })
 					}
-					eachOneApart(p.post, func(key uint64) { r.lookKey(s, postKey|mix(key), least) })
-					if p.sector != 0 {
-						r.lookKey(s, sectorKey|mix(p.sector), least)
+				}
+			case placeSectorTier:
+				for i := range q.places {
+					if p := &q.places[i]; p.sector != 0 {
+						r.glanceKey(s, sectorKey|mix(p.sector), least)
 					}
 				}
 			case numberSameTier:
@@ -248,38 +259,59 @@ func (r *Register) follow(s *search, least weight) {
 	}
 }
 
+// born is what a date of birth brings.
+func (r *Register) born(q *query, birth uint32) weight {
+	if q.birth == 0 || birth == 0 {
+		return 0
+	}
+	if level := birthLevel(q.birth, birth); level != birthSame {
+		return r.model.weights[birthField][level].plain
+	}
+	return r.model.rare(birthField, birthSame, q.birthLike)
+}
+
 // glance looks at a person more closely only when their names and date of birth
 // promise enough.
 func (r *Register) glance(s *search, slot uint32, least weight) {
 	g := &r.glances[slot]
-	sum := s.left
-	if s.query.birth != 0 && g.birth != 0 {
-		if level := birthLevel(s.query.birth, g.birth); level != birthSame {
-			sum += r.model.weights[birthField][level].plain
-		} else {
-			sum += r.model.rare(birthField, birthSame, s.query.birthLike)
-		}
-	}
-	if sum+s.query.mostNames < least {
+	sum := s.left + r.born(&s.query, g.birth)
+	if sum+s.query.mostNames < least || g.flags == 0 && sum+s.promised(g) < least {
 		return
 	}
-	if g.flags == 0 {
-		w := &r.model.weights
-		surname := int32(max(w[surnameField][surnameUnlike].plain, w[surnameField][surnameUnlikeWoman].plain))
-		fore, middle := int32(w[forenameField][forenameUnlike].plain), int32(0)
-		if !s.query.whole {
-			surname, fore = max(surname, 0), max(fore, 0)
-		}
-		for _, id := range g.words[:g.count] {
-			if p := s.promises.at(id); p != nil {
-				surname, fore, middle = max(surname, p.surname), max(fore, p.fore), max(middle, p.middle)
-			}
-		}
-		if sum+weight(surname+fore+middle) < least {
-			return
+	r.look(s, slot, least)
+}
+
+// promised is the most that somebody's names can bring.
+func (s *search) promised(g *glance) weight {
+	surname, fore, middle := s.leastSurname, s.leastFore, int32(0)
+	for _, id := range g.words[:g.count] {
+		if p := s.promises.at(id); p != nil {
+			surname, fore, middle = max(surname, p.surname), max(fore, p.fore), max(middle, p.middle)
 		}
 	}
-	r.look(s, slot, least)
+	return weight(surname + fore + middle)
+}
+
+// glanceBirth glances at everybody born on the day.
+func (r *Register) glanceBirth(s *search, birth uint32, least weight) {
+	v, ok := r.keys.one[birthKey|uint64(birth)]
+	if !ok {
+		return
+	}
+	least2 := least - s.left - r.born(&s.query, birth)
+	if s.query.mostNames < least2 {
+		return
+	}
+	s.lone[0] = v
+	slots := s.lone[:]
+	if v&listBit != 0 {
+		slots = r.keys.lists[v&^listBit]
+	}
+	for _, slot := range slots {
+		if g := &r.glances[slot]; g.flags != 0 || s.promised(g) >= least2 {
+			r.look(s, slot, least)
+		}
+	}
 }
 
 func (r *Register) glanceAll(s *search, slots []uint32, least weight) {
@@ -345,7 +377,11 @@ func eachOneApart(key uint64, do func(uint64)) {
 	}
 	for i := range n {
 		had := key >> (6 * i) & 63
-		for c := uint64(1); c <= 36; c++ {
+		from, to := uint64(1), uint64(10)
+		if had > 10 {
+			from, to = 11, 36
+		}
+		for c := from; c <= to; c++ {
 			if c != had {
 				do(key&^(63<<(6*i)) | c<<(6*i))
 			}

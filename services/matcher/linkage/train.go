@@ -266,6 +266,9 @@ func (r *Register) countStrangers(next, base *Model, examples []Example, pairs i
 			if f == pncField || f == croField || f == otherField {
 				u = max(u, base.Fields[fieldNames[f]][l].U) // pairs drawn at random say nothing of borrowed numbers
 			}
+			if f == placeField {
+				u = max(u, rarestPlace)
+			}
 			if next.byFrequency(f, l) {
 				u *= .5 // the other half is the value's own frequency, added where it is known
 			}
