@@ -30,6 +30,7 @@ type commands struct {
 	Caseload   caseloadCommand   `cmd:"" help:"The register of people on probation, as the case record has it."`
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
+	Report     reportCommand     `cmd:"" help:"What the record says, for those who inspect."`
 	Policy     policyCommand     `cmd:"" help:"What a match asks of whom, and by when: check a file, show the one that ships."`
 	Quarantine quarantineCommand `cmd:"" help:"What the stages set aside: list, retry, discard."`
 	Simulate   simulateCommand   `cmd:"" help:"Make up a caseload and incidents, with the truth beside them."`

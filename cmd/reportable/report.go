@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/report"
+)
+
+type reportCommand struct {
+	Inspection inspectionCommand `cmd:"" help:"Answer the inspectorate's questions from the record, by PDU."`
+}
+
+type inspectionCommand struct {
+	From   string `required:"" placeholder:"DATE" help:"The first day, as 2026-10-01."`
+	To     string `required:"" placeholder:"DATE" help:"The last day, which is included."`
+	Format string `enum:"html,csv,json" default:"html" help:"html, csv or json. Default: ${default}."`
+	Output string `short:"o" placeholder:"FILE" help:"Write to FILE instead of the standard output."`
+}
+
+func (inspectionCommand) Help() string {
+	return `Counts, for all PDUs together and for each: whether practitioners were aware, how soon, and what was decided, reviewed, consulted, countersigned and told; median and 90th centile of each stage; and what is outstanding. It names nobody.
+
+Example:
+  reportable report inspection --from 2026-10-01 --to 2026-10-31 -o october.html`
+}
+
+func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) (err error) {
+	zone := casework.EnglandAndWales().Zone()
+	from, errFrom := time.ParseInLocation(time.DateOnly, i.From, zone)
+	last, errTo := time.ParseInLocation(time.DateOnly, i.To, zone)
+	if errFrom != nil || errTo != nil || last.Before(from) {
+		return run.Usage("--from and --to are days such as 2026-10-01, the first not after the last")
+	}
+	db, done, err := run.Migrated(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	now := time.Now()
+	answers, err := db.Inspect(ctx, from, last.AddDate(0, 0, 1), now)
+	if err != nil {
+		return err
+	}
+	// On the page the period ends with its last day, not with the day after.
+	answers.To = last
+	out := to.out
+	if i.Output != "" {
+		f, err := os.Create(i.Output)
+		if err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		defer func() {
+			if e := f.Close(); err == nil && e != nil {
+				err = fmt.Errorf("write the report: %w", e)
+			}
+		}()
+		out = f
+	}
+	switch i.Format {
+	case "csv":
+		return report.CSV(out, answers)
+	case "json":
+		return report.JSON(out, answers)
+	}
+	return report.HTML(out, answers, now)
+}

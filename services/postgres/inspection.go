@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Inspect answers the inspectorate's questions for a period, for all PDUs
+// together and for each, in one snapshot. Now is when what is open is counted.
+func (db *DB) Inspect(ctx context.Context, from, to, now time.Time) (casework.Inspection, error) {
+	report := casework.Inspection{From: from, To: to}
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	args := pgx.NamedArgs{"from": from, "to": to, "now": now}
+	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			select '', 'All of them'
+			union all
+			select code, name
+			  from pdu
+			 order by 1`)
+		at := map[string]int{}
+		var code, name string
+		_, err := pgx.ForEachRow(rows, []any{&code, &name}, func() error {
+			at[code] = len(report.Areas)
+			report.Areas = append(report.Areas, casework.InspectedArea{PDU: code, Name: name, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		area := func(pdu string) *casework.InspectedArea {
+			if _, ok := at[pdu]; !ok { // a PDU that the register has no more
+				at[pdu] = len(report.Areas)
+				report.Areas = append(report.Areas, casework.InspectedArea{PDU: pdu, Name: pdu, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
+			}
+			return &report.Areas[at[pdu]]
+		}
+		for _, part := range []func(context.Context, pgx.Tx, pgx.NamedArgs, func(string) *casework.InspectedArea) error{
+			inspectMatches, inspectActions, inspectItems, inspectStages, inspectOpen,
+		} {
+			if err := part(ctx, tx, args, area); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return casework.Inspection{}, fmt.Errorf("inspect %s to %s: %w", from.Format(time.DateOnly), to.Format(time.DateOnly), problem(err))
+	}
+	return report, nil
+}
+
+func inspectMatches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(p.pdu, ''),
+		       count(*) filter (where m.state in ('open', 'unsure', 'confirmed')),
+		       count(*) filter (where m.state = 'confirmed'),
+		       count(*) filter (where m.state = 'dismissed'),
+		       count(*) filter (where m.state in ('open', 'unsure'))
+		  from match m
+		  join person p on p.id = m.person
+		 where m.found_at >= @from
+		   and m.found_at < @to
+		 group by rollup (p.pdu)`, args)
+	var pdu string
+	var a casework.InspectedArea
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Found, &a.Confirmed, &a.Dismissed, &a.Unjudged}, func() error {
+		to := area(pdu)
+		to.Found, to.Confirmed, to.Dismissed, to.Unjudged = a.Found, a.Confirmed, a.Dismissed, a.Unjudged
+		return nil
+	})
+	return err
+}
+
+// inspectedActions are those about matches found in the period that still stand.
+const inspectedActions = `
+	(select a.*
+	   from action a
+	   join match m on m.id = a.match
+	  where m.found_at >= @from
+	    and m.found_at < @to
+	    and a.closed_reason = '') a`
+
+func inspectActions(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(a.pdu, ''),
+		       count(*) filter (where a.rule = 'review_incident'),
+		       count(*) filter (where a.rule = 'review_incident' and a.acked_at is not null),
+		       count(d.id) filter (where a.rule = 'review_incident'),
+		       count(d.id) filter (where a.rule = 'review_incident' and d.risk_changed),
+		       count(d.id) filter (where a.rule = 'review_incident' and d.manager_consulted <> ''),
+		       count(d.id) filter (where a.rule = 'review_incident'
+		                             and (d.countersign_needed
+		                                  or exists (
+		                                       select 1
+		                                         from action c
+		                                        where c.incident = a.incident
+		                                          and c.person = a.person
+		                                          and c.rule = 'countersign_decision'))),
+		       count(d.id) filter (where a.rule = 'review_incident' and d.countersigned_at is not null),
+		       count(d.id) filter (where d.flagged_at is not null),
+		       count(*) filter (where a.level > 0),
+		       count(*) filter (where a.rule = 'tell_victim_staff'),
+		       count(*) filter (where a.rule = 'tell_victim_staff' and a.state = 'done')
+		  from `+inspectedActions+`
+		  left join lateral (
+		         select *
+		           from decision
+		          where action = a.id
+		          order by id desc
+		          limit 1) d on true
+		 group by rollup (a.pdu)`, args)
+	var pdu string
+	var a casework.InspectedArea
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Reviews, &a.Aware, &a.Decided, &a.RiskChanged, &a.Consulted, &a.ToCountersign,
+		&a.Countersigned, &a.Flagged, &a.Escalated, &a.VictimStaffAsked, &a.VictimStaffTold}, func() error {
+		to := area(pdu)
+		to.Reviews, to.Aware, to.Decided, to.RiskChanged, to.Consulted = a.Reviews, a.Aware, a.Decided, a.RiskChanged, a.Consulted
+		to.ToCountersign, to.Countersigned, to.Flagged, to.Escalated = a.ToCountersign, a.Countersigned, a.Flagged, a.Escalated
+		to.VictimStaffAsked, to.VictimStaffTold = a.VictimStaffAsked, a.VictimStaffTold
+		return nil
+	})
+	return err
+}
+
+func inspectItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(a.pdu, ''),
+		       c.rule,
+		       count(*),
+		       count(*) filter (where c.answer = 'done'),
+		       count(*) filter (where c.answer = 'not_needed'),
+		       count(*) filter (where c.answer = '')
+		  from `+inspectedActions+`
+		  join checklist c on c.action = a.id
+		 group by grouping sets ((a.pdu, c.rule), (c.rule))
+		 order by 1, 2`, args)
+	var pdu string
+	var i casework.InspectedItem
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &i.Rule, &i.Asked, &i.Done, &i.NotNeeded, &i.Unanswered}, func() error {
+		to := area(pdu)
+		to.Asked = append(to.Asked, i)
+		return nil
+	})
+	return err
+}
+
+func inspectStages(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(pdu, ''),
+		       stage,
+		       count(*),
+		       percentile_cont(0.5) within group (order by elapsed_seconds),
+		       percentile_cont(0.9) within group (order by elapsed_seconds),
+		       percentile_cont(0.5) within group (order by working_seconds),
+		       percentile_cont(0.9) within group (order by working_seconds)
+		  from milestone
+		 where at >= @from
+		   and at < @to
+		 group by grouping sets ((pdu, stage), (stage))
+		 order by 1, array_position(array['receipt', 'match', 'acknowledgement', 'transfer', 'first_action', 'decision', 'countersignature'], stage)`, args)
+	var pdu string
+	var s casework.InspectedStage
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &s.Stage, &s.Reached, &s.Median, &s.Ninetieth, &s.WorkingMedian, &s.WorkingNinety}, func() error {
+		to := area(pdu)
+		to.Stages = append(to.Stages, s)
+		return nil
+	})
+	return err
+}
+
+func inspectOpen(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(pdu, ''),
+		       count(*),
+		       count(*) filter (where next_due < @now),
+		       coalesce(extract(epoch from @now - min(raised_at)), 0)::float8
+		  from action
+		 where state in ('open', 'acknowledged')
+		 group by rollup (pdu)`, args)
+	var pdu string
+	var a casework.InspectedArea
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Open, &a.Overdue, &a.OldestSeconds}, func() error {
+		to := area(pdu)
+		to.Open, to.Overdue, to.OldestSeconds = a.Open, a.Overdue, a.OldestSeconds
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,186 @@
+// Package report writes what the record says for those who inspect: the
+// inspectorate's questions, answered by PDU, as a page, a table or data.
+//
+// It counts, and names nobody. Where the counts come from is
+// postgres.Inspect; response times are of the same rows that the histograms
+// were shown.
+package report
+
+import (
+	"embed"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+//go:embed inspection.gohtml
+var files embed.FS
+
+var page = template.Must(template.New("inspection.gohtml").Funcs(template.FuncMap{
+	"share": share, "span": span, "day": day, "bar": bar, "title": title,
+}).ParseFS(files, "inspection.gohtml"))
+
+// Question is one of the inspectorate's, with its answer for one area.
+type Question struct {
+	Text string
+	// Of is how often it was to be done; Done how often it was.
+	Of, Done int
+}
+
+// Questions puts an area's counts as questions.
+func Questions(a casework.InspectedArea) []Question {
+	asked := map[string]casework.InspectedItem{}
+	for _, i := range a.Asked {
+		asked[i.Rule] = i
+	}
+	answered := func(rule string) (int, int) {
+		i := asked[rule]
+		return i.Asked, i.Done + i.NotNeeded
+	}
+	q := func(text string, of, done int) Question { return Question{text, of, done} }
+	children, childrenAnswered := answered("children_enquiry")
+	referral, referralAnswered := answered("children_referral")
+	repeats, repeatsAnswered := answered("repeat_incidents")
+	conditions, conditionsAnswered := answered("check_conditions")
+	return []Question{
+		q("Is the practitioner aware of the incident?", a.Reviews, a.Aware),
+		q("Is a decision on it recorded?", a.Reviews, a.Decided),
+		q("Was the risk assessment reviewed when it had to be?", asked["review_assessment"].Asked, asked["review_assessment"].Done),
+		q("Did the risk change with it, where it was decided?", a.Decided, a.RiskChanged),
+		q("Was a manager consulted, where it was decided?", a.Decided, a.Consulted),
+		q("Is the decision countersigned where it has to be?", a.ToCountersign, a.Countersigned),
+		q("Was every child asked about?", children, childrenAnswered),
+		q("Was a referral considered for the children?", referral, referralAnswered),
+		q("Were victim staff told?", a.VictimStaffAsked, a.VictimStaffTold),
+		q("Were repeated incidents looked at together?", repeats, repeatsAnswered),
+		q("Was it checked against conditions and orders?", conditions, conditionsAnswered),
+	}
+}
+
+// JSON writes the inspection as data.
+func JSON(w io.Writer, i casework.Inspection) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(i)
+}
+
+// CSV writes a line for each figure of each area: pdu, measure, value, of.
+func CSV(w io.Writer, i casework.Inspection) error {
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"pdu", "measure", "value", "of"}) // its error is kept for Flush
+	for _, a := range i.Areas {
+		pdu := a.PDU
+		if pdu == "" {
+			pdu = "all"
+		}
+		line := func(measure string, value float64, of string) {
+			_ = c.Write([]string{pdu, measure, strconv.FormatFloat(value, 'f', -1, 64), of})
+		}
+		line("people found", float64(a.Found), "")
+		line("confirmed", float64(a.Confirmed), "")
+		line("dismissed", float64(a.Dismissed), "")
+		line("not judged", float64(a.Unjudged), "")
+		for _, q := range Questions(a) {
+			line(q.Text, float64(q.Done), strconv.Itoa(q.Of))
+		}
+		for _, s := range a.Stages {
+			for _, m := range []struct {
+				name  string
+				value float64
+			}{
+				{"reached", float64(s.Reached)}, {"median seconds", s.Median}, {"90th centile seconds", s.Ninetieth},
+				{"median working seconds", s.WorkingMedian}, {"90th centile working seconds", s.WorkingNinety},
+			} {
+				line(title(string(s.Stage))+": "+m.name, m.value, "")
+			}
+		}
+		for _, item := range a.Asked {
+			line("asked: "+item.Rule, float64(item.Done+item.NotNeeded), strconv.Itoa(item.Asked))
+		}
+		line("decisions flagged", float64(a.Flagged), "")
+		line("actions escalated", float64(a.Escalated), "")
+		line("open", float64(a.Open), "")
+		line("overdue", float64(a.Overdue), "")
+		line("oldest open seconds", a.OldestSeconds, "")
+	}
+	c.Flush()
+	if err := c.Error(); err != nil {
+		return fmt.Errorf("write the inspection: %w", err)
+	}
+	return nil
+}
+
+// HTML writes the inspection as one page that needs nothing beside it.
+func HTML(w io.Writer, i casework.Inspection, at time.Time) error {
+	type area struct {
+		casework.InspectedArea
+		Questions []Question
+	}
+	data := struct {
+		casework.Inspection
+		At    time.Time
+		Areas []area
+	}{Inspection: i, At: at}
+	for _, a := range i.Areas {
+		data.Areas = append(data.Areas, area{a, Questions(a)})
+	}
+	if err := page.Execute(w, data); err != nil {
+		return fmt.Errorf("write the inspection: %w", err)
+	}
+	return nil
+}
+
+// share is how much of it was done, in words.
+func share(q Question) string {
+	if q.Of == 0 {
+		return "not asked"
+	}
+	return fmt.Sprintf("%d of %d (%d%%)", q.Done, q.Of, int(100*float64(q.Done)/float64(q.Of)+0.5))
+}
+
+// bar is the length of a bar out of 200.
+func bar(q Question) int {
+	if q.Of == 0 {
+		return 0
+	}
+	return min(200, 200*q.Done/q.Of)
+}
+
+// span says seconds as people do.
+func span(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	}
+	return fmt.Sprintf("%.1f days", d.Hours()/24)
+}
+
+func day(t time.Time) string {
+	return t.In(casework.EnglandAndWales().Zone()).Format("2 January 2006")
+}
+
+var titles = map[string]string{
+	"receipt": "Reported to received", "match": "Received to matched", "acknowledgement": "Matched to acknowledged",
+	"transfer": "Matched to the case record", "first_action": "Matched to first action",
+	"decision": "Matched to decision", "countersignature": "Decision to countersignature",
+}
+
+func title(stage string) string {
+	if t := titles[stage]; t != "" {
+		return t
+	}
+	return stage
+}
