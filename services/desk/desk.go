@@ -56,9 +56,10 @@ type Config struct {
 // Desk serves the pages.
 type Desk struct {
 	Config
-	sessions *scs.SessionManager
-	pages    map[string]map[string]*template.Template // language → page
-	attempts *limits
+	sessions  *scs.SessionManager
+	pages     map[string]map[string]*template.Template // language → page
+	languages map[string]words
+	attempts  *limits
 }
 
 // New makes a desk. It fails if a page cannot be read, which is a mistake of
@@ -87,7 +88,7 @@ func New(c Config) (*Desk, error) {
 	}
 	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20)}
 	var err error
-	if d.pages, err = readPages(c.Calendar.Zone()); err != nil {
+	if d.languages, d.pages, err = readPages(c.Calendar.Zone()); err != nil {
 		return nil, err
 	}
 	return d, nil

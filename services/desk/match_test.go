@@ -20,7 +20,7 @@ func TestAMatchPageShowsTheIncidentBesideThePerson(t *testing.T) {
 		sees("section[aria-labelledby=person-heading]", "Rhys Tester").
 		sees(".desk-unverified", "Unverified: do not act against the person").
 		count(".desk-evidence tbody tr", 7).
-		sees(".desk-evidence--against", "differs").
+		sees(".desk-evidence--against", "against").
 		sees(".desk-evidence--sum", "+12.25").
 		count(".desk-waterfall rect", 7).
 		count("form.desk-verdict", 1)

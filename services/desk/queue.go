@@ -13,12 +13,13 @@ import (
 const rows = 25
 
 type queuePage struct {
-	Items   []postgres.QueueItem
-	Count   postgres.QueueCount
-	Filters []filter
-	Next    string
-	First   bool
-	Active  bool // some filter narrows the list
+	Items    []postgres.QueueItem
+	Count    postgres.QueueCount
+	Filters  []filter
+	Next     string
+	First    bool
+	Download string
+	Active   bool // some filter narrows the list
 }
 
 // filter is one choice that narrows a list.
@@ -54,6 +55,7 @@ func queue(v *visit) error {
 		return err
 	}
 	p := queuePage{First: !q.Has("after"), Active: len(chosen(q)) > 0}
+	p.Download = "/matches.csv?" + chosen(q).Encode()
 	if p.Count, err = v.DB.QueueCount(v.Context(), v.me.ID, f); err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ func (d *Desk) routes() []route {
 		{pattern: "GET /language/{language}", rule: access.Public, handle: switchLanguage},
 
 		{pattern: "GET /matches", rule: access.JudgeMatches, handle: queue, view: "PAGE_VIEW_QUEUE"},
+		{pattern: "GET /matches.csv", rule: access.JudgeMatches, handle: download, view: "DOWNLOAD_QUEUE"},
+		{pattern: "GET /live", rule: access.AnyAccount, handle: live},
 		{pattern: "GET /matches/{id}", rule: access.ReadMatches, handle: match, view: "PAGE_VIEW_MATCH"},
 		{pattern: "POST /matches/{id}/verdict", rule: access.JudgeMatches, handle: judge},
 		{pattern: "POST /matches/{id}/take", rule: access.TakeMatches, handle: take},
@@ -48,6 +50,10 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /staff/{code}/cover", rule: access.Decide, handle: setCover},
 		{pattern: "POST /covers/{id}/end", rule: access.Decide, handle: endCover},
 
+		{pattern: "GET /trail", rule: access.ReadTrail, handle: trail, view: "PAGE_VIEW_TRAIL"},
+		{pattern: "POST /trail/verify", rule: access.ReadTrail, handle: verifyTrail},
+		{pattern: "GET /forces", rule: access.Operate, handle: forces},
+
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
 }
@@ -63,6 +69,8 @@ func (v *visit) navigation() []navItem {
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
 		{"nav.escalated", "/escalated", access.Oversee},
+		{"nav.trail", "/trail", access.ReadTrail},
+		{"nav.forces", "/forces", access.Operate},
 	}
 	var nav []navItem
 	for _, i := range items {

@@ -143,31 +143,33 @@ func sameDay(a, b time.Time) bool {
 }
 
 // readPages parses each page with the layout, once for each language.
-func readPages(zone *time.Location) (map[string]map[string]*template.Template, error) {
+func readPages(zone *time.Location) (map[string]words, map[string]map[string]*template.Template, error) {
+	spoken := map[string]words{}
 	all := map[string]map[string]*template.Template{}
 	names, err := fs.Glob(pageFiles, "*.gohtml")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, lang := range languages {
 		w, err := readWords(lang, zone)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		spoken[lang] = w
 		shared, err := template.New("").Funcs(w.functions()).ParseFS(pageFiles, "layout.gohtml", "parts.gohtml")
 		if err != nil {
-			return nil, fmt.Errorf("read the layout: %w", err)
+			return nil, nil, fmt.Errorf("read the layout: %w", err)
 		}
 		all[lang] = map[string]*template.Template{}
 		for _, name := range names {
 			page, err := template.Must(shared.Clone()).ParseFS(pageFiles, name)
 			if err != nil {
-				return nil, fmt.Errorf("read the page %s: %w", name, err)
+				return nil, nil, fmt.Errorf("read the page %s: %w", name, err)
 			}
 			all[lang][strings.TrimSuffix(name, ".gohtml")] = page
 		}
 	}
-	return all, nil
+	return spoken, all, nil
 }
 
 func (w words) functions() template.FuncMap {
@@ -181,6 +183,7 @@ func (w words) functions() template.FuncMap {
 		"span":   w.span,
 		"due":    w.due,
 		"lang":   func() string { return w.lang },
+		"int":    func(n int64) int { return int(n) },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}
 	maps.Copy(funcs, views(w))

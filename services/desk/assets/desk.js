@@ -1,5 +1,22 @@
 // Everything works without this. It adds the components' behaviour, and keeps
-// counts up to date.
+// counts up to date for as long as the page is looked at.
 import { initAll } from '/assets/govuk-frontend.min.js'
 
 initAll()
+
+const shown = document.querySelectorAll('[data-count]')
+if (shown.length > 0 && 'EventSource' in window) {
+  const stream = new EventSource('/live')
+  const stop = () => stream.close()
+  stream.onmessage = ({ data }) => {
+    const counts = JSON.parse(data)
+    for (const element of shown) {
+      const text = counts[element.dataset.count]
+      if (text !== undefined && element.textContent !== String(text)) element.textContent = text
+    }
+  }
+  stream.addEventListener('end', stop)
+  // Asking again would keep the session alive with nobody there.
+  stream.onerror = stop
+  addEventListener('pagehide', stop)
+}

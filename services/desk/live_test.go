@@ -1,0 +1,48 @@
+package desk_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+func TestCountsComeLiveAndEndWithTheSession(t *testing.T) {
+	w := open(t, func(c *desk.Config) { c.Idle = 2 * time.Second })
+	w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	u := w.as(t, "administrator")
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/live", nil)
+	answer, err := u.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if got := answer.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Fatalf("got %s", got)
+	}
+	var first string
+	var ended bool
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() { // until the server ends it
+		line := lines.Text()
+		if data, ok := strings.CutPrefix(line, "data: "); ok && first == "" {
+			first = data
+		}
+		ended = ended || line == "event: end"
+	}
+	var got struct {
+		Queue      int
+		QueueWords string
+	}
+	if err := json.Unmarshal([]byte(first), &got); err != nil || got.Queue != 1 || got.QueueWords != "1 match waiting" {
+		t.Errorf("got %+v, want one match waiting", got)
+	}
+	if !ended {
+		t.Error("the stream did not say that it ends")
+	}
+}

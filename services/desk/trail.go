@@ -1,0 +1,90 @@
+package desk
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+type trailPage struct {
+	Lines []postgres.TrailLine
+	Form  map[string]string
+	Next  string
+	First bool
+	Proof *postgres.AuditProof
+	Types []string
+}
+
+var trailFields = []string{"actor", "what", "type", "subject", "from", "to"}
+
+// trail searches the audit trail. It holds ids and codes alone, and so does
+// this page.
+func trail(v *visit) error { return v.trailPage(nil) }
+
+func (v *visit) trailPage(proof *postgres.AuditProof) error {
+	q := v.URL.Query()
+	p := trailPage{Form: map[string]string{}, First: !q.Has("below"), Proof: proof,
+		Types: []string{"person", "match", "action", "decision", "staff", "incident"}}
+	kept := url.Values{}
+	for _, name := range trailFields {
+		if value := strings.TrimSpace(q.Get(name)); value != "" {
+			p.Form[name] = value
+			kept.Set(name, value)
+		}
+	}
+	var mistakes []fieldError
+	f := postgres.TrailFilter{Actor: p.Form["actor"], What: p.Form["what"], SubjectType: p.Form["type"], SubjectID: p.Form["subject"]}
+	for name, at := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
+		if p.Form[name] == "" {
+			continue
+		}
+		day, err := time.ParseInLocation(time.DateOnly, p.Form[name], v.Calendar.Zone())
+		if err != nil {
+			mistakes = append(mistakes, fieldError{name, "trail.wrong.day"})
+		}
+		*at = day
+	}
+	if !f.To.IsZero() {
+		f.To = f.To.AddDate(0, 0, 1)
+	}
+	below, _ := strconv.ParseInt(q.Get("below"), 10, 64)
+	if len(mistakes) == 0 {
+		lines, err := v.DB.Trail(v.Context(), f, below, 2*rows+1)
+		if err != nil {
+			return err
+		}
+		if len(lines) > 2*rows {
+			lines = lines[:2*rows]
+			kept.Set("below", strconv.FormatInt(lines[len(lines)-1].ID, 10))
+			p.Next = "/trail?" + kept.Encode()
+		}
+		p.Lines = lines
+	}
+	v.viewed("trail", "", map[string]any{"type": f.SubjectType, "subject": f.SubjectID})
+	status := http.StatusOK
+	if len(mistakes) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	return v.page(status, "trail", p, mistakes...)
+}
+
+// verifyTrail computes the whole chain again and says what it finds.
+func verifyTrail(v *visit) error {
+	proof, err := v.DB.VerifyAudit(v.Context(), nil)
+	if err != nil {
+		return err
+	}
+	err = v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "TRAIL_VERIFIED", Service: "desk",
+		Correlation: v.correlation(), Details: map[string]any{"sealed": proof.Sealed, "faults": len(proof.Faults)}})
+	if err != nil {
+		return err
+	}
+	return v.trailPage(&proof)
+}
+
+// Days are the two ends of a search.
+func (trailPage) Days() []string { return []string{"from", "to"} }

@@ -1,0 +1,36 @@
+package desk_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/reportable-incidents/reportable/test/pgtest"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	w.as(t, "administrator").get(path("/matches/%d", m.Match))
+	u := w.as(t, "auditor")
+	page := u.get(path("/trail?type=match&subject=%d", m.Match)).status(http.StatusOK).count("tr[data-line]", 1)
+	page.sees("tr[data-line]", "PAGE_VIEW_MATCH").sees("tr[data-line]", "persona:administrator").seesNot("body", "Tester")
+	u.get("/trail?actor=persona:administrator&what=SIGNED_IN").count("tr[data-line]", 1)
+	u.get("/trail?actor=persona:nobody").sees("main", "Nothing on the trail fits")
+	u.get("/trail?from=2001-02-31").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "Enter a real day")
+	u.get("/trail?to=2001-02-01").status(http.StatusOK).count("tr[data-line]", 0)
+	w.as(t, "administrator").get("/trail").status(http.StatusForbidden)
+}
+
+func TestVerifyingTheTrailFindsATampering(t *testing.T) {
+	w := open(t)
+	w.as(t, "administrator")
+	if _, err := w.DB.SealAudit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u := w.as(t, "auditor")
+	u.post("/trail/verify").status(http.StatusOK).sees(".govuk-notification-banner", "The trail is whole")
+	pgtest.Exec(t, w.DB, "alter table audit disable trigger all")
+	pgtest.Exec(t, w.DB, "update audit set actor = 'somebody else' where what = 'SIGNED_IN' and actor = 'persona:administrator'")
+	u.post("/trail/verify").sees(".govuk-notification-banner", "1 fault found")
+}

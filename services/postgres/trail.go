@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TrailFilter narrows the trail. Empty parts do not filter.
+type TrailFilter struct {
+	Actor       string
+	What        string
+	SubjectType string
+	SubjectID   string
+	From, To    time.Time
+}
+
+// TrailLine is one line of the trail.
+type TrailLine struct {
+	ID          int64
+	At          time.Time
+	Actor       string
+	What        string
+	Service     string
+	SubjectType string
+	SubjectID   string
+	Correlation string
+	Details     json.RawMessage
+	Sealed      bool
+}
+
+// Trail lists lines of the trail, the newest first, from below a number on
+// (zero: from the newest).
+func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) ([]TrailLine, error) {
+	args := pgx.NamedArgs{"actor": f.Actor, "what": f.What, "type": f.SubjectType, "subject": f.SubjectID,
+		"from": f.From, "to": f.To, "below": below, "limit": limit}
+	if f.To.IsZero() {
+		args["to"] = time.Now().Add(time.Hour)
+	}
+	rows, _ := db.pool.Query(ctx, `
+		select a.id, a.at, a.actor, a.what, a.service, a.subject_type, a.subject_id, a.correlation, a.details,
+		       exists (select 1 from audit_seal s where s.audit = a.id)
+		  from audit a
+		 where (@below = 0 or a.id < @below)
+		   and (@actor = '' or a.actor = @actor)
+		   and (@what = '' or a.what = @what)
+		   and (@type = '' or a.subject_type = @type)
+		   and (@subject = '' or a.subject_id = @subject)
+		   and a.at >= @from
+		   and a.at < @to
+		 order by a.id desc
+		 limit @limit`, args)
+	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[TrailLine])
+	if err != nil {
+		return nil, fmt.Errorf("search the trail: %w", problem(err))
+	}
+	return lines, nil
+}
+
+// ForceWeek is what came from a force in seven days.
+type ForceWeek struct {
+	Force       string
+	Last        *time.Time
+	Submissions int
+	Accepted    int
+	Duplicate   int
+	Rejected    int
+	Redacted    int
+	// Late is how long after the report half of the revisions came, and nineteen in twenty.
+	Late, Latest time.Duration
+	// People are those on the force's watch list, and Confirmed those it has confirmed to have.
+	People, Confirmed int
+	Listed            bool // there is a watch list
+	Unfiltered        bool
+}
+
+// ForceWeeks tell of every force that ever sent or has a watch list.
+func (db *DB) ForceWeeks(ctx context.Context) ([]ForceWeek, error) {
+	rows, _ := db.pool.Query(ctx, `
+		with week as (
+		  select force,
+		         count(*) as submissions,
+		         sum(accepted) as accepted,
+		         sum(duplicate) as duplicate,
+		         sum(rejected) as rejected,
+		         sum(redacted) as redacted
+		    from receipt
+		   where received_at > now() - interval '7 days'
+		   group by force
+		),
+		late as (
+		  select i.force,
+		         percentile_cont(array[0.5, 0.95]) within group (order by extract(epoch from r.received_at - r.reported_at)) as seconds
+		    from revision r
+		    join incident i on i.id = r.incident
+		   where r.received_at > now() - interval '7 days'
+		   group by i.force
+		),
+		list as (
+		  select w.force, w.unfiltered,
+		         count(e.person) filter (where e.listed) as people,
+		         count(e.person) filter (where e.listed and e.version <= w.confirmed) as confirmed
+		    from watch_list w
+		    left join watch_entry e on e.force = w.force
+		   group by w.force
+		),
+		known as (
+		  select force from receipt
+		  union
+		  select force from watch_list
+		)
+		select k.force,
+		       (select max(received_at) from receipt r where r.force = k.force),
+		       coalesce(w.submissions, 0)::int, coalesce(w.accepted, 0)::int, coalesce(w.duplicate, 0)::int,
+		       coalesce(w.rejected, 0)::int, coalesce(w.redacted, 0)::int,
+		       coalesce(t.seconds[1], 0)::float8, coalesce(t.seconds[2], 0)::float8,
+		       coalesce(l.people, 0)::int, coalesce(l.confirmed, 0)::int, l.force is not null,
+		       coalesce(l.unfiltered <> '', false)
+		  from known k
+		  left join week w on w.force = k.force
+		  left join late t on t.force = k.force
+		  left join list l on l.force = k.force
+		 order by k.force`)
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ForceWeek, error) {
+		var f ForceWeek
+		var late, latest float64
+		err := row.Scan(&f.Force, &f.Last, &f.Submissions, &f.Accepted, &f.Duplicate, &f.Rejected, &f.Redacted,
+			&late, &latest, &f.People, &f.Confirmed, &f.Listed, &f.Unfiltered)
+		f.Late, f.Latest = time.Duration(late*float64(time.Second)), time.Duration(latest*float64(time.Second))
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what forces sent: %w", problem(err))
+	}
+	return all, nil
+}
