@@ -156,16 +156,15 @@ func TestAReplicaThatIsBehindMissesNobody(t *testing.T) {
 	w.Police("60").Reports(harness.Incident("A1", harness.Suspect(carys)))
 	w.Settled()
 	w.Start("matcher")
-	for i := range 20 {
-		p := rhys
-		p.CRN, p.Surname = fmt.Sprintf("X3000%02d", i), fmt.Sprintf("%s%c%c", p.Surname, 'a'+i/5, 'a'+i%5)
+	people := harness.Wales(20)
+	for i, p := range people {
 		w.Probation().Supervises(p)
 		w.Police("60").Reports(harness.Incident(fmt.Sprintf("B%d", i), harness.Suspect(p)))
 	}
 	w.Settled()
-	for i := range 20 {
+	for i, p := range people {
 		got := w.Matches(fmt.Sprintf("B%d", i))
-		if !slices.Contains(got, fmt.Sprintf("X3000%02d open", i)) {
+		if !slices.Contains(got, p.CRN+" open") {
 			t.Errorf("incident B%d: got %q, want the person who started just before", i, got)
 		}
 	}
