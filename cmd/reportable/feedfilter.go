@@ -26,7 +26,7 @@ type feedFilter struct {
 	feedSource
 	Watchlist string  `required:"" type:"existingfile" placeholder:"FILE" help:"The force's watch list, as GET /v1/caseload gave it."`
 	Out       string  `placeholder:"FILE" help:"Where to write what is to be sent, as NDJSON. Default: beside the export, as FILE.filtered.ndjson."`
-	Threshold float64 `default:"0.005" help:"The probability from which somebody might be on the list. Default: ${default}, which is deliberately loose."`
+	Threshold float64 `default:"0.003" help:"The probability from which somebody might be on the list. Default: ${default}, which is deliberately loose."`
 	Truth     string  `type:"existingfile" placeholder:"FILE" help:"A truth.csv, to say how well the filter does."`
 }
 
@@ -147,7 +147,7 @@ func readWatchList(path string) (*watchList, error) {
 
 // mayBeOn says whether somebody might be on the list.
 func (l *watchList) mayBeOn(who casework.Identity, threshold float64) bool {
-	if slices.ContainsFunc(casework.WatchTokens(l.salt, who), func(t string) bool { return l.tokens[t] }) {
+	if slices.ContainsFunc(casework.SeekTokens(l.salt, who), func(t string) bool { return l.tokens[t] }) {
 		return true
 	}
 	return len(l.register.Scores(nil, linkage.Subject{Identity: who}, threshold)) > 0

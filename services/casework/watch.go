@@ -100,12 +100,22 @@ func (e WatchEntry) LogValue() slog.Value { return slog.StringValue(e.ID) }
 func (e WatchEntry) String() string { return "entry " + e.ID }
 
 // WatchTokens are salted hashes of what is known of somebody: each name with
-// the date of birth, and forename with surname. Two records of one person share
-// one of them unless nearly all differs.
+// the date of birth, two names with the year or the day of it, and two names
+// alone. Whoever is looked for ([SeekTokens]) shares one of them unless nearly
+// all differs.
 //
 // They hide names from whoever reads the list, not from whoever guesses a name
 // and tries it; a force could ask about that person as well.
-func WatchTokens(salt string, id Identity) []string {
+func WatchTokens(salt string, id Identity) []string { return watchTokens(salt, id, true) }
+
+// SeekTokens are those by which somebody in an incident is looked for. Two
+// names alone are looked for only where no date of birth is known: too many
+// people share them.
+func SeekTokens(salt string, id Identity) []string {
+	return watchTokens(salt, id, !id.DateOfBirth.Known())
+}
+
+func watchTokens(salt string, id Identity, namesAlone bool) []string {
 	var tokens []string
 	add := func(parts ...string) {
 		sum := sha256.Sum256([]byte(salt + "\x00" + strings.Join(parts, "\x00")))
@@ -113,26 +123,38 @@ func WatchTokens(salt string, id Identity) []string {
 			tokens = append(tokens, t)
 		}
 	}
-	born := id.DateOfBirth
-	births := []string{}
-	if born.Known() {
-		births = append(births, born.String())
-		if int(born.Month) != born.Day && born.Day <= 12 { // typed the other way round
-			births = append(births, Date{Year: born.Year, Month: time.Month(born.Day), Day: int(born.Month)}.String())
-		}
-	}
 	for _, whole := range append([]string{id.Forenames + " " + id.Surname}, id.Aliases...) {
 		words := strings.FieldsFunc(foldName(whole), func(r rune) bool { return r == ' ' || r == '-' })
 		for i, w := range words {
-			for _, b := range births {
-				add(w, b)
+			for _, born := range births(id.DateOfBirth) {
+				add(w, born)
 			}
 			for _, other := range words[i+1:] {
-				add(min(w, other), max(w, other))
+				a, b := min(w, other), max(w, other)
+				if born := id.DateOfBirth.String(); id.DateOfBirth.Known() {
+					add(a, b, born[:4])
+					add(a, b, born[5:])
+				}
+				if namesAlone {
+					add(a, b)
+				}
 			}
 		}
 	}
 	return tokens
+}
+
+// births are the date of birth, and the date that it becomes when day and month
+// are typed the wrong way round.
+func births(born Date) []string {
+	if !born.Known() {
+		return nil
+	}
+	all := []string{born.String()}
+	if int(born.Month) != born.Day && born.Day <= 12 {
+		all = append(all, Date{Year: born.Year, Month: time.Month(born.Day), Day: int(born.Month)}.String())
+	}
+	return all
 }
 
 // foldName is a name in capitals without diacritics and apostrophes.
