@@ -1,127 +1,29 @@
 package feed_test
 
 import (
-	"bytes"
-	"compress/gzip"
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/reportable-incidents/reportable/services/access"
-	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed"
 	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
 
 // exchange is a server with the keys of two forces.
-type exchange struct {
-	*httptest.Server
-	t        testing.TB
-	db       *postgres.DB
-	server   *feed.Server
-	registry *prometheus.Registry
-	keys     map[string]string
-}
-
-func open(t testing.TB, change func(*feed.Config)) *exchange {
-	t.Helper()
-	x := &exchange{t: t, db: pgtest.New(t), registry: prometheus.NewRegistry(), keys: map[string]string{}}
-	for _, force := range []string{"61", "62"} {
-		key, hash := access.NewForceKey()
-		if _, err := x.db.AddForceKey(t.Context(), force, "test", hash, time.Now().Add(time.Hour)); err != nil {
-			t.Fatal(err)
-		}
-		x.keys[force] = key
-	}
-	c := feed.Config{Store: x.db, Door: access.ForceDoor{Keys: x.db}, Metrics: feed.NewMetrics(x.registry)}
-	if change != nil {
-		change(&c)
-	}
-	x.server = feed.NewServer(c)
-	x.Server = httptest.NewServer(x.server.Routes())
-	t.Cleanup(x.Close)
-	return x
-}
 
 // reply is an answer, read.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	feed.Answer
-	Refusal struct {
-		Type, UserMessage, DeveloperMessage string
-		Submission                          *feed.Answer
-	}
-}
 
 // ask makes a request as a force; headers come in pairs.
-func (x *exchange) ask(force, method, path string, body io.Reader, headers ...string) reply {
-	x.t.Helper()
-	r, err := http.NewRequest(method, x.URL+path, body)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	if key := x.keys[force]; key != "" {
-		r.Header.Set("Authorization", "Bearer "+key)
-	}
-	for n := 0; n < len(headers); n += 2 {
-		r.Header.Set(headers[n], headers[n+1])
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	got := reply{status: answer.StatusCode, header: answer.Header}
-	if got.body, err = io.ReadAll(answer.Body); err != nil {
-		x.t.Fatal(err)
-	}
-	switch answer.Header.Get("Content-Type") {
-	case "application/json":
-		err = json.Unmarshal(got.body, &got.Answer)
-	case "application/problem+json":
-		if err = json.Unmarshal(got.body, &got.Refusal); err == nil && (got.Refusal.UserMessage == "" || got.Refusal.DeveloperMessage == "") {
-			x.t.Errorf("%s %s: a refusal without words: %s", method, path, got.body)
-		}
-		if got.Refusal.Submission != nil {
-			got.Answer = *got.Refusal.Submission
-		}
-	}
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	if strings.Contains(string(got.body), "Canary") {
-		x.t.Errorf("%s %s: the answer repeats a value", method, path)
-	}
-	return got
-}
-
-const (
-	jsonType   = "application/json"
-	ndjsonType = "application/x-ndjson"
-)
 
 // post sends incidents as force 62.
-func (x *exchange) post(media, body string, headers ...string) reply {
-	x.t.Helper()
-	return x.ask("62", "POST", "/v1/incidents", strings.NewReader(body), append([]string{"Content-Type", media}, headers...)...)
-}
 
 func TestNobodyComesInWithoutAKey(t *testing.T) {
 	x := open(t, nil)
@@ -348,70 +250,6 @@ func TestManySendersUnderOneKeyHaveOneEffectAndOneReceipt(t *testing.T) {
 	}
 }
 
-func zipped(s string) *bytes.Buffer {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write([]byte(s))
-	_ = z.Close()
-	return &b
-}
-
-func TestABodyIsTakenPackedAndABombIsNot(t *testing.T) {
-	x := open(t, func(c *feed.Config) { c.Limits.Body = 64 << 20 })
-	send := func(body io.Reader) reply {
-		return x.ask("62", "POST", "/v1/incidents", body, "Content-Type", ndjsonType, "Content-Encoding", "gzip")
-	}
-	if got := send(zipped(incident("R1", 1, "live", "a"))); got.status != 201 {
-		t.Errorf("packed: got %d, want 201", got.status)
-	}
-	bomb := zipped(incident("R2", 1, "live", "a") + "\n" + strings.Repeat(" ", 40<<20))
-	if got := send(bomb); got.status != 413 || got.Accepted != 1 {
-		t.Errorf("a bomb of %d bytes: got %d with %d accepted, want 413 with 1", bomb.Len(), got.status, got.Accepted)
-	}
-	if got := send(strings.NewReader("not gzip at all")); got.status != 400 {
-		t.Errorf("not gzip: got %d, want 400", got.status)
-	}
-	cut := zipped(incident("R3", 1, "live", "a") + "\n" + incident("R4", 1, "live", strings.Repeat("word ", 100))).Bytes()
-	if got := send(bytes.NewReader(cut[:len(cut)-12])); got.status != 400 {
-		t.Errorf("cut gzip: got %d, want 400", got.status)
-	}
-	if got := x.post(jsonType, "{}", "Content-Encoding", "br"); got.status != 415 {
-		t.Errorf("another compression: got %d, want 415", got.status)
-	}
-}
-
-func TestABodyOverTheLimitIsRefusedAndWhatCameBeforeStands(t *testing.T) {
-	line := incident("R%05d", 1, "live", "a") + "\n"
-	x := open(t, func(c *feed.Config) { c.Limits.Body = int64(10 * (len(line) + 1)) })
-	var b strings.Builder
-	for n := range 20 {
-		b.WriteString(strings.Replace(line, "%05d", fmt.Sprintf("%05d", n), 1))
-	}
-	got := x.post(ndjsonType, b.String())
-	if got.status != 413 || got.Accepted == 0 || got.Problem == nil || got.Problem.Code != "too_large" {
-		t.Errorf("got %d with %d accepted, want 413 with what came before the limit", got.status, got.Accepted)
-	}
-	if n := pgtest.One[int](t, x.db, `select count(*) from revision`); n != got.Accepted {
-		t.Errorf("the answer says %d, the ledger has %d", got.Accepted, n)
-	}
-	stored := x.ask("62", "GET", got.Href, nil)
-	if stored.Problem == nil || stored.Status != feed.Partial {
-		t.Errorf("the receipt: got %s, want it to say why it ended", stored.Status)
-	}
-}
-
-func TestAKindOfBodyThatIsNotTakenIsSaid(t *testing.T) {
-	x := open(t, nil)
-	for _, media := range []string{"text/plain", "application/x-www-form-urlencoded", "text/csv", "application/json; charset=latin1", "?"} {
-		if got := x.post(media, incident("R1", 1, "live", "a")); got.status != 415 {
-			t.Errorf("%s: got %d, want 415", media, got.status)
-		}
-	}
-	if got := x.ask("62", "POST", "/v1/files", strings.NewReader("{}"), "Content-Type", jsonType); got.status != 415 {
-		t.Errorf("JSON as a file: got %d, want 415", got.status)
-	}
-}
-
 const gwent = "crime_ref;rev;state;category;reported_utc;from_utc;to_utc;flags;dash;place;pc;lsoa;action;notes;person_role;surname;given_names;aka;birth_date;gender;pnc;cro;home;home_pc;arrest_utc;asn;charge;custody_outcome\r\n" +
 	"1/18;1;live;Theft;20181025072900;20181025055400;;DA|AL;m;;;;;;suspect;Canary;Un;;19900704;male;;;;;;;;\r\n" +
 	"2/18;1;live;Theft;20181025072900;20181025055400;;;;;;;;;nominal;Canary;Un;;19900704;male;;;;;;;;\r\n"
@@ -451,144 +289,8 @@ func TestACheckLeavesNothingAndTellsHowGoodTheDataAre(t *testing.T) {
 	}
 }
 
-func TestAForceThatSendsTooMuchIsToldToWaitAndOthersAreNot(t *testing.T) {
-	x := open(t, func(c *feed.Config) { c.Limits.Requests = 2 })
-	refused := 0
-	for range 30 {
-		got := x.ask("62", "GET", "/v1/incidents/R1", nil)
-		if got.status == http.StatusTooManyRequests {
-			refused++
-			if got.header.Get("Retry-After") == "" {
-				t.Error("429 without Retry-After")
-			}
-		}
-	}
-	if refused == 0 {
-		t.Error("a flood was not slowed")
-	}
-	if got := x.ask("61", "GET", "/v1/incidents/R1", nil); got.status != http.StatusNotFound {
-		t.Errorf("another force: got %d", got.status)
-	}
-}
-
-func TestAForceHasSoManySubmissionsAtOnce(t *testing.T) {
-	x := open(t, func(c *feed.Config) { c.Limits.AtOnce, c.Limits.Wait = 1, time.Millisecond })
-	from, to := io.Pipe()
-	done := make(chan reply)
-	go func() { done <- x.ask("62", "POST", "/v1/incidents", from, "Content-Type", ndjsonType) }()
-	if _, err := io.WriteString(to, incident("R1", 1, "live", "a")+"\n"); err != nil { // the first is inside
-		t.Fatal(err)
-	}
-	deadline := time.Now().Add(10 * time.Second)
-	for x.post(ndjsonType, incident("R2", 1, "live", "a")).status != http.StatusTooManyRequests {
-		if time.Now().After(deadline) {
-			t.Fatal("a second submission was never told to wait")
-		}
-	}
-	to.Close()
-	if got := <-done; got.Accepted != 1 {
-		t.Errorf("the first: got %d with %d accepted", got.status, got.Accepted)
-	}
-}
-
 // away is a store whose ledger has gone.
-type away struct {
-	*postgres.DB
-	after int
-}
-
-func (a *away) Accept(ctx context.Context, b casework.Batch, p casework.Problem) ([]casework.ReceiptLine, error) {
-	if a.after--; a.after < 0 {
-		return nil, fmt.Errorf("commit: %w", casework.ErrUnavailable)
-	}
-	return a.DB.Accept(ctx, b, p)
-}
-
-func TestWithoutTheLedgerNothingIsCalledAccepted(t *testing.T) {
-	gone := &away{}
-	x := open(t, func(c *feed.Config) { gone.DB = c.Store.(*postgres.DB); c.Store = gone })
-	got := x.post(jsonType, incident("R1", 1, "live", "a"))
-	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || got.Accepted != 0 || strings.Contains(string(got.body), `"accepted"`) {
-		t.Errorf("got %d %s", got.status, got.body)
-	}
-	gone.after = 1 // it goes after the first batch
-	var b strings.Builder
-	for n := range feed.Commit + 5 {
-		b.WriteString(incident("R"+strconv.Itoa(n), 1, "live", "a") + "\n")
-	}
-	got = x.post(ndjsonType, b.String())
-	if got.status != http.StatusServiceUnavailable || got.Accepted != feed.Commit || got.Status != feed.Open {
-		t.Errorf("in the middle: got %d, %d accepted, %s; want 503 with the %d that are committed", got.status, got.Accepted, got.Status, feed.Commit)
-	}
-	if n := pgtest.One[int](t, x.db, `select count(*) from revision`); n != feed.Commit {
-		t.Errorf("the ledger has %d, want %d", n, feed.Commit)
-	}
-}
 
 // leave is a way to a database that can be closed: the server behind it goes
+
 // on, and nobody can reach it.
-type leave struct {
-	net.Listener
-	mu    sync.Mutex
-	conns []net.Conn
-}
-
-func (l *leave) serve(at string) {
-	for {
-		near, err := l.Accept()
-		if err != nil {
-			return
-		}
-		far, err := net.Dial("unix", at)
-		if err != nil {
-			near.Close()
-			continue
-		}
-		l.mu.Lock()
-		l.conns = append(l.conns, near, far)
-		l.mu.Unlock()
-		go func() { _, _ = io.Copy(far, near); far.Close() }()
-		go func() { _, _ = io.Copy(near, far); near.Close() }()
-	}
-}
-
-func (l *leave) closeAll() {
-	l.Close()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.conns {
-		c.Close()
-	}
-}
-
-func TestADatabaseThatIsAwayIsSaidToBe(t *testing.T) {
-	x := open(t, nil)
-	config := x.db.Pool().Config().ConnConfig
-	if !strings.HasPrefix(config.Host, "/") {
-		t.Skip("the database of this run is not on a socket of this machine")
-	}
-	dir := t.TempDir()
-	socket := fmt.Sprintf(".s.PGSQL.%d", config.Port)
-	listener, err := net.Listen("unix", filepath.Join(dir, socket))
-	if err != nil {
-		t.Fatal(err)
-	}
-	way := &leave{Listener: listener}
-	go way.serve(filepath.Join(config.Host, socket))
-	db, err := postgres.Open(t.Context(), fmt.Sprintf("host=%s port=%d user=%s dbname=%s", dir, config.Port, config.User, config.Database))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	server := feed.NewServer(feed.Config{Store: db, Door: access.ForceDoor{Keys: db}})
-	x.Server = httptest.NewServer(server.Routes())
-	defer x.Close()
-	if got := x.post(jsonType, incident("R1", 1, "live", "a")); got.status != 201 {
-		t.Fatalf("with the database: got %d", got.status)
-	}
-	way.closeAll()
-	got := x.post(jsonType, incident("R2", 1, "live", "a"))
-	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || strings.Contains(string(got.body), `"accepted"`) {
-		t.Errorf("without it: got %d %s", got.status, got.body)
-	}
-}
