@@ -59,6 +59,7 @@ func agree(s casework.Standing, sightings []sighting, onRegister func(casework.P
 				settled[m.ID] = true
 			}
 		}
+		var kept []casework.Match
 		for _, m := range rows {
 			if settled[m.ID] || !m.State.Live() {
 				continue
@@ -67,13 +68,19 @@ func agree(s casework.Standing, sightings []sighting, onRegister func(casework.P
 			// for a change in the weights or the register to undo.
 			decided := m.State == casework.MatchConfirmed && m.Judged.IdentityDigest == v.digest
 			if decided || !onRegister(m.Current) {
-				concerns = true
-				kept := m
-				kept.Revision, kept.Position, kept.Role = head, v.position, v.role
-				changes = change(changes, m, kept)
+				kept = append(kept, m)
 				continue
 			}
 			changes = change(changes, m, ended(m, casework.MatchSuperseded, reasonBelow))
+		}
+		for _, m := range kept {
+			concerns = true
+			to := m
+			to.Revision, to.Position, to.Role = head, v.position, v.role
+			if stands, _ := standFor(m.Current, kept); stands.ID != m.ID {
+				to = ended(m, casework.MatchSuperseded, reasonMerged)
+			}
+			changes = change(changes, m, to)
 		}
 	}
 	for _, m := range s.Matches {
