@@ -144,12 +144,14 @@ func (i feedImport) Run(ctx context.Context, c *run.Config, to terminal) error {
 	defer done()
 	rejects := i.rejects()
 	intake := feed.Intake{Ledger: db}
-	receipt, err := intake.Take(ctx, feed.Submission{Force: i.Force, Channel: casework.ChannelCommandLine, Received: now, Each: rejects.add}, reader)
+	var quality feed.Quality
+	receipt, err := intake.Take(ctx, feed.Submission{Force: i.Force, Channel: casework.ChannelCommandLine, Received: now, Each: rejects.add, Quality: &quality}, reader)
 	closing := rejects.close()
 	if err != nil {
 		return fmt.Errorf("%w; %d records were accepted before it (receipt %s): import the file again, and they will be answered as duplicates", err, receipt.Accepted, receipt.ID)
 	}
 	answer := feed.Summary(receipt)
+	answer.Quality = &quality
 	if i.JSON {
 		if err := to.json(answer); err != nil {
 			return err
@@ -158,8 +160,8 @@ func (i feedImport) Run(ctx context.Context, c *run.Config, to terminal) error {
 		name, _ := casework.ForceName(i.Force)
 		fmt.Fprintf(to.out, "%s: %d records. %d accepted, %d duplicate, %d rejected. Receipt %s.\n",
 			name, answer.Records, answer.Accepted, answer.Duplicate, answer.Rejected, answer.Receipt)
-		if answer.Redacted > 0 {
-			fmt.Fprintf(to.out, "%d name nobody.\n", answer.Redacted)
+		for _, w := range quality.Warnings {
+			fmt.Fprintf(to.out, "  ! %s\n", w)
 		}
 		tellDropped(to.out, answer.Dropped)
 		if receipt.Rejected > 0 && closing == nil {

@@ -80,6 +80,8 @@ type Submission struct {
 	Each func([]casework.ReceiptLine)
 	// Received is the time of receipt. Zero is now.
 	Received time.Time
+	// Quality is filled with how good the data are. May be nil.
+	Quality *Quality
 }
 
 // Take reads all records and commits them as it goes. The receipt says what has
@@ -102,7 +104,7 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 	batches := make(chan prepared, 1)
 	go func() {
 		defer close(batches)
-		prepare(work, r, key, batches)
+		prepare(work, r, key, s, batches)
 	}()
 	conflict := check.Problem(check.Conflict, "")
 	var broken *fault
@@ -114,6 +116,9 @@ func (in *Intake) Take(ctx context.Context, s Submission, r Reader) (casework.Re
 			receipt.Dropped, receipt.Problem = r.Dropped(), r.Ended()
 			if broken != nil {
 				receipt.Problem = &broken.problem
+			}
+			if s.Quality != nil {
+				s.Quality.Finish(receipt.Dropped)
 			}
 			if s.RequestDigest != nil {
 				receipt.RequestDigest = s.RequestDigest()
@@ -227,7 +232,7 @@ type prepared struct {
 }
 
 // prepare reads records into batches. The last batch says so, and may be empty.
-func prepare(ctx context.Context, r Reader, key []byte, out chan<- prepared) {
+func prepare(ctx context.Context, r Reader, key []byte, s Submission, out chan<- prepared) {
 	give := func(p prepared) bool {
 		select {
 		case out <- p:
@@ -257,6 +262,9 @@ func prepare(ctx context.Context, r Reader, key []byte, out chan<- prepared) {
 			entries, size = make([]casework.Entry, 0, Commit), 0
 		}
 		line++
+		if s.Quality != nil {
+			s.Quality.Add(rec, s.Received)
+		}
 		entries = append(entries, entry(line, rec, mac))
 		size += len(entries[len(entries)-1].Body)
 	}

@@ -48,7 +48,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"force"}),
 		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "reportable_feed_lag_seconds",
-			Help:    "From the incident's report to police until its acceptance here.",
+			Help:    "From when an incident began until it was accepted here.",
 			Buckets: []float64{1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 7 * 24 * 3600},
 		}, []string{"force"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -88,7 +88,7 @@ func (m *Metrics) took(force string, entries []casework.Entry, lines []casework.
 			} else if i.Redacted {
 				disposition = "redacted"
 			}
-			m.lag.WithLabelValues(force).Observe(max(0, received.Sub(i.ReportedAt).Seconds()))
+			m.lag.WithLabelValues(force).Observe(max(0, received.Sub(i.OccurredFrom).Seconds()))
 		case casework.LineDuplicate:
 			heard = true
 		case casework.LineRejected:

@@ -147,7 +147,7 @@ func (s *Server) postIncidents(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	s.submit(w, r, func(in io.Reader, rules check.Rules) (Reader, error) {
+	s.submit(w, r, nil, func(in io.Reader, rules check.Rules) (Reader, error) {
 		return canonical.NewReader(in, form, rules), nil
 	})
 }
@@ -158,7 +158,7 @@ func (s *Server) postFiles(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, unsupported("Send a CSV with Content-Type: text/csv, as it is in your export: the mapping knows its encoding."))
 		return
 	}
-	s.submit(w, r, csvReader(r))
+	s.submit(w, r, new(Quality), csvReader(r))
 }
 
 // csvReader reads a CSV by the mapping that the request names, or the force's.
@@ -204,8 +204,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *access.
 // keyForm is what an idempotency key may be.
 var keyForm = regexp.MustCompile(`^[\x21-\x7e]{1,200}$`)
 
-// submit takes a submission, whatever its format.
-func (s *Server) submit(w http.ResponseWriter, r *http.Request, open func(io.Reader, check.Rules) (Reader, error)) {
+// submit takes a submission, whatever its format. Of a file it says how good the
+// data are, too.
+func (s *Server) submit(w http.ResponseWriter, r *http.Request, quality *Quality, open func(io.Reader, check.Rules) (Reader, error)) {
 	ctx, began := r.Context(), time.Now()
 	force := access.ForceOf(ctx)
 	leave, ok := s.gates.enter(ctx, force)
@@ -219,7 +220,7 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, open func(io.Rea
 		s.fail(w, r, casework.Receipt{}, &gather{}, err)
 		return
 	}
-	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: r.Header.Get("Idempotency-Key"), Received: s.Now()}
+	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: r.Header.Get("Idempotency-Key"), Received: s.Now(), Quality: quality}
 	if sub.IdempotencyKey != "" {
 		if !keyForm.MatchString(sub.IdempotencyKey) {
 			s.refuse(w, r, &access.Refusal{Status: http.StatusBadRequest, Type: "bad-idempotency-key", UserMessage: "The Idempotency-Key cannot be used.",
@@ -265,6 +266,7 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, open func(io.Rea
 		return
 	}
 	a := answer(receipt)
+	a.Quality = quality
 	lines.into(&a)
 	s.answer(w, r, a)
 }
