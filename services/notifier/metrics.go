@@ -17,6 +17,7 @@ type metrics struct {
 	failures              *prometheus.CounterVec
 	refused               prometheus.Gauge
 	holidays              prometheus.Gauge
+	missed, silent        prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -59,7 +60,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "reportable_holidays_until_timestamp_seconds",
 		Help: "Until when bank holidays are loaded. After it only weekends are known.",
 	})
-	r.MustRegister(m.refused, m.holidays, m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
+	m.missed = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "reportable_escalations_missed",
+		Help: "Steps whose time came over a minute ago and that were not taken. It is 0.",
+	})
+	m.silent = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "reportable_actions_silent",
+		Help: "Open actions for which no step is planned, so that nobody would hear of them again. It is 0.",
+	})
+	r.MustRegister(m.refused, m.holidays, m.missed, m.silent, m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
 	return m
 }
 

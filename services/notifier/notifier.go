@@ -40,6 +40,9 @@ type Store interface {
 	// At night those that are urgent and unattended are among them.
 	Disagreeing(ctx context.Context, before, now time.Time, night bool, limit int) ([]casework.MatchID, error)
 	Backlogs(ctx context.Context, now time.Time) ([]casework.Backlog, error)
+	// AuditSteps counts steps that should have been taken before a time, and open
+	// actions that nothing would ever be heard of again.
+	AuditSteps(ctx context.Context, before time.Time) (missed, silent int, err error)
 }
 
 // Config is what a notifier is made of.
@@ -243,6 +246,21 @@ func (n *Notifier) Measure(ctx context.Context) error {
 	return err
 }
 
+// Audit checks that what should have escalated did. It looks at the rows and
+// trusts none of the code that writes them.
+func (n *Notifier) Audit(ctx context.Context) error {
+	missed, silent, err := n.store.AuditSteps(ctx, n.now().Add(-time.Minute))
+	if err != nil {
+		return err
+	}
+	n.metrics.missed.Set(float64(missed))
+	n.metrics.silent.Set(float64(silent))
+	if missed+silent > 0 {
+		n.log.Error("what should have escalated did not", "missed", missed, "silent", silent)
+	}
+	return nil
+}
+
 // Reader gives the stage its events. [stream.Conn] is one.
 type Reader interface {
 	Read(context.Context, stream.Reader) error
@@ -269,6 +287,7 @@ func (n *Notifier) Run(ctx context.Context, from Reader) error {
 		{"escalate", time.Second, func(ctx context.Context) error { _, err := n.Escalate(ctx); return err }},
 		{"sweep", 10 * time.Second, func(ctx context.Context) error { _, err := n.Sweep(ctx); return err }},
 		{"measure", 10 * time.Second, n.Measure},
+		{"audit", 30 * time.Second, n.Audit},
 		{"policy", 5 * time.Second, func(context.Context) error { n.Reload(); return nil }},
 	} {
 		group.Go(func() error { n.repeat(ctx, w.work, w.every, w.do); return nil })

@@ -606,3 +606,43 @@ func TestTheGaugesShowWhatIsOpen(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAuditorFindsWhatShouldHaveEscalatedAndDidNot(t *testing.T) {
+	o := open(t)
+	audited := func() (missed, silent float64) {
+		t.Helper()
+		if err := o.notifier.Audit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		families, err := o.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			switch f.GetName() {
+			case "reportable_escalations_missed":
+				missed = f.Metric[0].Gauge.GetValue()
+			case "reportable_actions_silent":
+				silent = f.Metric[0].Gauge.GetValue()
+			}
+		}
+		return missed, silent
+	}
+	i := o.incident(casework.Incident{Reference: "R1"})
+	o.handle(o.found(o.match(i, o.person("high"), 1, casework.Certain)))
+	if missed, silent := audited(); missed != 0 || silent != 0 {
+		t.Errorf("just raised: %v missed, %v silent", missed, silent)
+	}
+	o.now = london("2026-11-18 14:02")
+	if missed, _ := audited(); missed == 0 {
+		t.Error("nobody escalated, and nothing is missed")
+	}
+	o.escalate()
+	if missed, silent := audited(); missed != 0 || silent != 0 {
+		t.Errorf("escalated: %v missed, %v silent", missed, silent)
+	}
+	o.exec(`update step set cancelled_at = now() where fired_at is null`)
+	if _, silent := audited(); silent != 2 {
+		t.Errorf("got %v silent actions, want 2", silent)
+	}
+}

@@ -113,6 +113,33 @@ func (p prefixed) Scan(dest ...any) error {
 	return p.CollectableRow.Scan(append(p.before, dest...)...)
 }
 
+// AuditSteps counts the steps of open actions whose time came before, and that
+// were not taken, and the open actions that have no step to come.
+func (db *DB) AuditSteps(ctx context.Context, before time.Time) (missed, silent int, err error) {
+	err = db.pool.QueryRow(ctx, `
+		select (select count(*)
+		          from step s
+		          join action a on a.id = s.action
+		         where s.fired_at is null
+		           and s.cancelled_at is null
+		           and s.due_at < @before
+		           and (a.state in ('open', 'acknowledged') or s.kind = 'uncountersigned')),
+		       (select count(*)
+		          from action a
+		         where a.state in ('open', 'acknowledged')
+		           and not exists (
+		                 select 1
+		                   from step s
+		                  where s.action = a.id
+		                    and s.fired_at is null
+		                    and s.cancelled_at is null))`,
+		pgx.NamedArgs{"before": before}).Scan(&missed, &silent)
+	if err != nil {
+		return 0, 0, fmt.Errorf("audit the steps: %w", problem(err))
+	}
+	return missed, silent, nil
+}
+
 func markSteps(ctx context.Context, tx pgx.Tx, column string, steps []casework.DueStep, now time.Time) error {
 	if len(steps) == 0 {
 		return nil

@@ -43,6 +43,7 @@ func TestPrometheusReadsItsSettings(t *testing.T) {
 
 func TestAlarmsGoOffWhenTheyShould(t *testing.T) {
 	check(t, "promtool", "prometheus", "test", "rules", "test/deploy/testdata/rules_test.yml")
+	check(t, "promtool", "prometheus", "test", "rules", "test/deploy/testdata/follow-up_test.yml")
 }
 
 func TestNATSReadsItsSettings(t *testing.T) {
@@ -126,7 +127,7 @@ func TestWhatIsShownAndWatchedIsMeasured(t *testing.T) {
 	if len(files) == 0 {
 		t.Fatal("there are no dashboards, so this test proves nothing")
 	}
-	for _, name := range append(files, filepath.Join(root, "deploy/prometheus/rules.yml")) {
+	for _, name := range append(files, filepath.Join(root, "deploy/prometheus/rules.yml"), filepath.Join(root, "deploy/prometheus/follow-up.yml")) {
 		content, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -143,6 +144,30 @@ func TestWhatIsShownAndWatchedIsMeasured(t *testing.T) {
 				t.Errorf("%s speaks of %s, which no package declares",
 					filepath.Base(name), m)
 			}
+		}
+	}
+}
+
+// Whoever an alarm wakes has to find what to do, and the alarm has to have been
+// seen to go off.
+func TestEveryAlarmHasARunbook(t *testing.T) {
+	alert := regexp.MustCompile(`alert: (\w+)`)
+	known := map[string]bool{}
+	for _, name := range []string{"rules", "follow-up"} {
+		for _, m := range alert.FindAllStringSubmatch(read(t, "deploy/prometheus/"+name+".yml"), -1) {
+			known[m[1]] = true
+			if _, err := os.Stat(filepath.Join(root, "deploy/runbooks", m[1]+".md")); err != nil {
+				t.Errorf("%s has no page in deploy/runbooks", m[1])
+			}
+			if name == "follow-up" && !strings.Contains(read(t, "test/deploy/testdata/"+name+"_test.yml"), "alertname: "+m[1]+"\n") {
+				t.Errorf("%s is not tried in test/deploy/testdata", m[1])
+			}
+		}
+	}
+	pages, _ := filepath.Glob(filepath.Join(root, "deploy/runbooks/*.md"))
+	for _, page := range pages {
+		if name := strings.TrimSuffix(filepath.Base(page), ".md"); !known[name] {
+			t.Errorf("the runbook %s is of no alarm", name)
 		}
 	}
 }
