@@ -36,6 +36,8 @@ type Config struct {
 	// Demo lets people sign in as personas, without a password. Without it a
 	// persona cannot sign in, nor go on with a session begun in a demo.
 	Demo bool
+	// Provider is whom people sign in with. Nil where there is only the demo.
+	Provider *Provider
 	// Secure marks cookies for HTTPS only and asks browsers to stay on it. Set
 	// it everywhere but on a developer's own machine.
 	Secure bool
@@ -60,6 +62,7 @@ type Desk struct {
 	pages     map[string]map[string]*template.Template // language → page
 	languages map[string]words
 	attempts  *limits
+	provider  *provider
 }
 
 // New makes a desk. It fails if a page cannot be read, which is a mistake of
@@ -86,7 +89,7 @@ func New(c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20)}
+	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider)}
 	var err error
 	if d.languages, d.pages, err = readPages(c.Calendar.Zone()); err != nil {
 		return nil, err

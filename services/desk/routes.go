@@ -14,6 +14,8 @@ func (d *Desk) routes() []route {
 		{pattern: "GET /{$}", rule: access.AnyAccount, handle: home},
 		{pattern: "GET /sign-in", rule: access.Public, handle: signIn},
 		{pattern: "POST /sign-in", rule: access.Public, handle: signInAs},
+		{pattern: "GET /sign-in/provider", rule: access.Public, handle: toProvider},
+		{pattern: "GET /sign-in/callback", rule: access.Public, handle: fromProvider},
 		{pattern: "POST /sign-out", rule: access.Public, handle: signOut},
 		{pattern: "GET /language/{language}", rule: access.Public, handle: switchLanguage},
 

@@ -14,6 +14,7 @@ import (
 
 type signInPage struct {
 	Back     string
+	Provider bool
 	Personas []persona
 }
 
@@ -28,7 +29,7 @@ func signIn(v *visit) error {
 }
 
 func (v *visit) signInPage(status int, mistakes ...fieldError) error {
-	p := signInPage{Back: local(v.FormValue("back"))}
+	p := signInPage{Back: local(v.FormValue("back")), Provider: v.provider != nil}
 	if v.Demo {
 		all, err := v.DB.Personas(v.Context())
 		if err != nil {
@@ -53,8 +54,7 @@ func signInAs(v *visit) error {
 		return casework.ErrNotFound
 	}
 	if !v.attempts.allow(address(v.Request), v.now) {
-		v.w.Header().Set("Retry-After", "30")
-		return v.page(http.StatusTooManyRequests, "problem", problemPage{Key: "toomany"})
+		return v.tooMany()
 	}
 	a, err := v.DB.AccountBySubject(v.Context(), v.field("persona"))
 	if errors.Is(err, casework.ErrNotFound) || err == nil && !a.Demo {

@@ -1,0 +1,173 @@
+package desk
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// Provider is the identity provider that people sign in with: the code flow of
+// OpenID Connect, with PKCE.
+type Provider struct {
+	// Issuer is where it is discovered. Its keys are fetched anew when they change.
+	Issuer       string
+	ClientID     string
+	ClientSecret string
+	// Redirect is this desk's own address of /sign-in/callback, as the provider knows it.
+	Redirect string
+	// Scopes beside openid. Default profile.
+	Scopes []string
+	// Claims says what its claims grant.
+	Claims access.Claims
+	// Client speaks to it. Default one that waits ten seconds at most.
+	Client *http.Client
+}
+
+// provider is what was discovered.
+type provider struct {
+	Provider
+	mu       sync.Mutex
+	found    *oauth2.Config
+	verifier *oidc.IDTokenVerifier
+}
+
+func newProvider(p *Provider) *provider {
+	if p == nil {
+		return nil
+	}
+	it := &provider{Provider: *p}
+	if it.Client == nil {
+		it.Client = &http.Client{Timeout: 10 * time.Second}
+	}
+	if it.Scopes == nil {
+		it.Scopes = []string{"profile"}
+	}
+	return it
+}
+
+// discover asks the provider where it does what, the first time that somebody
+// signs in: a desk must start while its provider is away.
+func (p *provider) discover(ctx context.Context, now func() time.Time) (*oauth2.Config, *oidc.IDTokenVerifier, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.found == nil {
+		// The keys are fetched long after this request has ended.
+		long := oidc.ClientContext(context.WithoutCancel(ctx), p.Client)
+		it, err := oidc.NewProvider(long, p.Issuer)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: discover the identity provider: %w", casework.ErrUnavailable, err)
+		}
+		p.found = &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.Redirect,
+			Endpoint: it.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
+		p.verifier = it.VerifierContext(long, &oidc.Config{ClientID: p.ClientID, Now: now})
+	}
+	return p.found, p.verifier, nil
+}
+
+// Keys of a sign-in under way, in a session of nobody yet.
+const (
+	pendingState    = "oidc.state"
+	pendingNonce    = "oidc.nonce"
+	pendingVerifier = "oidc.verifier"
+	pendingBack     = "oidc.back"
+)
+
+// toProvider sends the browser to the identity provider.
+func toProvider(v *visit) error {
+	if v.provider == nil {
+		return casework.ErrNotFound
+	}
+	if !v.attempts.allow(address(v.Request), v.now) {
+		return v.tooMany()
+	}
+	config, _, err := v.provider.discover(v.Context(), v.Now)
+	if err != nil {
+		return err
+	}
+	state, nonce, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
+	ctx := v.Context()
+	v.sessions.Put(ctx, pendingState, state)
+	v.sessions.Put(ctx, pendingNonce, nonce)
+	v.sessions.Put(ctx, pendingVerifier, verifier)
+	v.sessions.Put(ctx, pendingBack, local(v.URL.Query().Get("back")))
+	http.Redirect(v.w, v.Request, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
+	return nil
+}
+
+// fromProvider takes the answer, and begins a session if it is sound.
+func fromProvider(v *visit) error {
+	if v.provider == nil {
+		return casework.ErrNotFound
+	}
+	ctx := v.Context()
+	state, nonce, verifier := v.sessions.PopString(ctx, pendingState), v.sessions.PopString(ctx, pendingNonce), v.sessions.PopString(ctx, pendingVerifier)
+	back := v.sessions.PopString(ctx, pendingBack)
+	q := v.URL.Query()
+	if state == "" || subtle.ConstantTimeCompare([]byte(state), []byte(q.Get("state"))) != 1 || q.Get("error") != "" {
+		return v.refused(errors.New("the answer is not to a question of ours, or says no"))
+	}
+	config, tokens, err := v.provider.discover(ctx, v.Now)
+	if err != nil {
+		return err
+	}
+	token, err := config.Exchange(oidc.ClientContext(ctx, v.provider.Client), q.Get("code"), oauth2.VerifierOption(verifier))
+	if err != nil {
+		var answered *oauth2.RetrieveError
+		if errors.As(err, &answered) {
+			return v.refused(errors.New("the code was not taken"))
+		}
+		return fmt.Errorf("%w: exchange the code", casework.ErrUnavailable)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	id, err := tokens.Verify(ctx, raw)
+	if err != nil {
+		return v.refused(errors.New("the token does not verify"))
+	}
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
+		return v.refused(errors.New("the token is not for this sign-in"))
+	}
+	var claims map[string]any
+	if err := id.Claims(&claims); err != nil {
+		return v.refused(errors.New("the claims cannot be read"))
+	}
+	name, _ := claims["name"].(string)
+	if name == "" {
+		name, _ = claims["preferred_username"].(string)
+	}
+	account, err := v.provider.Claims.Account(id.Subject, name, claims)
+	if err != nil {
+		return v.refused(err)
+	}
+	saved := []casework.Account{account}
+	if err := v.DB.SaveAccounts(ctx, saved); err != nil {
+		return err
+	}
+	if _, err := v.DB.Account(ctx, saved[0].ID); err != nil {
+		return v.refused(errors.New("the account is disabled"))
+	}
+	if err := v.signInto(saved[0]); err != nil {
+		return err
+	}
+	return v.to(local(back), "")
+}
+
+// refused says that signing in did not work, and no more: the log has the reason.
+func (v *visit) refused(why error) error {
+	v.Log.WarnContext(v.Context(), "sign-in refused", "why", why)
+	return v.page(http.StatusForbidden, "problem", problemPage{Key: "signin", Link: "/sign-in"})
+}
+
+func (v *visit) tooMany() error {
+	v.w.Header().Set("Retry-After", "30")
+	return v.page(http.StatusTooManyRequests, "problem", problemPage{Key: "toomany"})
+}

@@ -1,0 +1,170 @@
+package desk_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+// idp is a small identity provider: it believes whoever asks, and says of them
+// what the test has it say.
+type idp struct {
+	*httptest.Server
+	t      *testing.T
+	key    *rsa.PrivateKey
+	kid    string
+	claims map[string]any
+	// what came with the question
+	challenge, nonce string
+	spoil            func(claims map[string]any)
+}
+
+func newIDP(t *testing.T) *idp {
+	p := &idp{t: t}
+	p.rotate("first")
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
+			"jwks_uri": p.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"}})
+	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]any{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": p.kid,
+			"n": b64(p.key.N.Bytes()), "e": b64(big.NewInt(int64(p.key.E)).Bytes())}}})
+	})
+	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		p.challenge, p.nonce = q.Get("code_challenge"), q.Get("nonce")
+		if q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" {
+			t.Error("the question is not the code flow with PKCE")
+		}
+		http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"code": {"the code"}, "state": {q.Get("state")}}.Encode(), http.StatusSeeOther)
+	})
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
+		if b64(sum[:]) != p.challenge || r.PostFormValue("code") != "the code" {
+			http.Error(w, `{"error":"invalid_grant"}`, http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": p.token()})
+	})
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.Close)
+	return p
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func (p *idp) rotate(kid string) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.key, p.kid = key, kid
+}
+
+func (p *idp) token() string {
+	claims := map[string]any{"iss": p.URL, "aud": "desk", "sub": "u-42", "nonce": p.nonce, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
+	for k, v := range p.claims {
+		claims[k] = v
+	}
+	if p.spoil != nil {
+		p.spoil(claims)
+	}
+	head, _ := json.Marshal(map[string]string{"alg": "RS256", "kid": p.kid})
+	body, _ := json.Marshal(claims)
+	signed := b64(head) + "." + b64(body)
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, p.key, crypto.SHA256, sum[:])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return signed + "." + b64(signature)
+}
+
+// withProvider opens a desk whose people sign in with the provider.
+func withProvider(t *testing.T) (*world, *idp) {
+	p := newIDP(t)
+	claims, err := access.ReadClaims(strings.NewReader(`{"roles": "authorities", "staff": "staff", "grants": [
+		{"value": "ROLE_REPORTABLE__MATCHES__RW", "role": "administrator", "scope": "pdus"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var site string
+	w := open(t, func(c *desk.Config) { c.Demo = false })
+	site = w.server.URL
+	d, err := desk.New(desk.Config{DB: w.DB, Provider: &desk.Provider{Issuer: p.URL, ClientID: "desk", ClientSecret: "s", Redirect: site + "/sign-in/callback", Claims: claims}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.Config.Handler = d.Routes()
+	p.claims = map[string]any{"name": "Real Person", "authorities": []string{"ROLE_REPORTABLE__MATCHES__RW"}, "pdus": []string{scene.Cardiff}}
+	return w, p
+}
+
+func TestSomebodySignsInWithTheirWorkAccount(t *testing.T) {
+	w, p := withProvider(t)
+	w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	u := w.visitor(t)
+	u.get("/sign-in?back=/matches").sees("main", "Sign in with your work account").count("input[name=persona]", 0)
+	page := u.get("/sign-in/provider?back=/matches").status(http.StatusOK)
+	if page.request != "/matches" {
+		t.Fatalf("got to %s, want the page that was asked for", page.request)
+	}
+	page.sees(".desk-header__who", "Real Person").count("tr[data-match]", 1)
+	// The next sign-in follows the claims of that day, under the provider's next key.
+	p.claims["pdus"] = []string{scene.Gwent}
+	p.rotate("second")
+	w.visitor(t).get("/sign-in/provider?back=/matches").status(http.StatusOK).count("tr[data-match]", 0)
+	if got := w.rows("account where subject = 'u-42'"); got != 1 {
+		t.Errorf("got %d accounts, want one", got)
+	}
+}
+
+func TestAnUnsoundAnswerSignsNobodyIn(t *testing.T) {
+	w, p := withProvider(t)
+	for what, spoil := range map[string]func(map[string]any){
+		"another nonce":    func(c map[string]any) { c["nonce"] = "x" },
+		"another audience": func(c map[string]any) { c["aud"] = "elsewhere" },
+		"another issuer":   func(c map[string]any) { c["iss"] = "https://elsewhere.example" },
+		"an old token":     func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
+		"a persona":        func(c map[string]any) { c["sub"] = "persona:auditor" },
+	} {
+		p.spoil = spoil
+		u := w.visitor(t)
+		page := u.get("/sign-in/provider").status(http.StatusForbidden).sees("h1", "You could not be signed in")
+		if page.Find(".desk-header__who").Length() != 0 || u.get("/matches").request != "/sign-in" {
+			t.Errorf("%s: somebody is signed in", what)
+		}
+	}
+	p.spoil = nil
+	u := w.visitor(t)
+	u.get("/sign-in/callback?code=the+code&state=made+up").status(http.StatusForbidden)
+	pgDisable(w)
+	w.visitor(t).get("/sign-in/provider").status(http.StatusForbidden)
+}
+
+// pgDisable disables the account that the provider's person has.
+func pgDisable(w *world) {
+	w.Helper()
+	w.read("with it as (insert into account (subject, name, disabled_at) values ('u-42', 'x', now()) on conflict (subject) do update set disabled_at = now() returning 1) select count(*)::text from it")
+}
+
+func TestADeskWithoutAProviderHasNoSuchPage(t *testing.T) {
+	w := open(t)
+	w.visitor(t).get("/sign-in/provider").status(http.StatusNotFound)
+}
