@@ -4,12 +4,14 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/reportable-incidents/reportable/services/telemetry"
 )
@@ -37,6 +39,18 @@ type Config struct {
 	Packages string `kong:"-"`
 	// Delivery is how people are told outside the desk. Nobody is where it says nothing.
 	Delivery Delivery `kong:"-"`
+	// SignIn is the identity provider of the desk's people. Without one only
+	// the demo's personas sign in.
+	SignIn SignIn `kong:"-"`
+}
+
+// SignIn comes from the environment, for it holds a secret.
+type SignIn struct {
+	Issuer       string // OIDC_ISSUER
+	ClientID     string // OIDC_CLIENT_ID
+	ClientSecret string // OIDC_CLIENT_SECRET
+	Redirect     string // OIDC_REDIRECT_URL; default DESK_URL with /sign-in/callback
+	Claims       string // OIDC_CLAIMS: the file that says what claims grant
 }
 
 // Delivery comes from the environment, for most of it is secret.
@@ -59,6 +73,16 @@ func (c *Config) ReadEnvironment() error {
 		NotifyKey:      os.Getenv("NOTIFY_API_KEY"),
 		NotifyTemplate: os.Getenv("NOTIFY_TEMPLATE"),
 		Desk:           os.Getenv("DESK_URL"),
+	}
+	c.SignIn = SignIn{
+		Issuer:       os.Getenv("OIDC_ISSUER"),
+		ClientID:     os.Getenv("OIDC_CLIENT_ID"),
+		ClientSecret: os.Getenv("OIDC_CLIENT_SECRET"),
+		Redirect:     cmp.Or(os.Getenv("OIDC_REDIRECT_URL"), strings.TrimRight(os.Getenv("DESK_URL"), "/")+"/sign-in/callback"),
+		Claims:       os.Getenv("OIDC_CLAIMS"),
+	}
+	if c.SignIn.Issuer != "" && (c.SignIn.ClientID == "" || c.SignIn.Claims == "") {
+		return Usage("OIDC_ISSUER is set; OIDC_CLIENT_ID and OIDC_CLAIMS, the file that says what claims grant, are needed too")
 	}
 	c.Packages = os.Getenv("REPORTABLE_PACKAGES")
 	if c.Packages == "" {

@@ -2,7 +2,9 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/access"
@@ -11,13 +13,18 @@ import (
 
 // desk is where people work.
 func (p *Platform) desk(o Options) (http.Handler, error) {
+	provider, err := o.SignIn.provider()
+	if err != nil {
+		return nil, err
+	}
 	d, err := desk.New(desk.Config{
-		DB:      p.DB,
-		Demo:    o.Demo,
-		Secure:  !o.PlainHTTP,
-		Now:     p.Now,
-		Observe: p.responses.Observe,
-		Log:     p.Log,
+		DB:       p.DB,
+		Demo:     o.Demo,
+		Provider: provider,
+		Secure:   !o.PlainHTTP,
+		Now:      p.Now,
+		Observe:  p.responses.Observe,
+		Log:      p.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -45,4 +52,21 @@ func (p *Platform) personas() Service {
 		}
 		return nil
 	}}
+}
+
+// provider is the one that is configured, or nil.
+func (s SignIn) provider() (*desk.Provider, error) {
+	if s.Issuer == "" {
+		return nil, nil
+	}
+	file, err := os.Open(s.Claims)
+	if err != nil {
+		return nil, fmt.Errorf("read OIDC_CLAIMS: %w", err)
+	}
+	defer file.Close()
+	claims, err := access.ReadClaims(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Claims, err)
+	}
+	return &desk.Provider{Issuer: s.Issuer, ClientID: s.ClientID, ClientSecret: s.ClientSecret, Redirect: s.Redirect, Claims: claims}, nil
 }

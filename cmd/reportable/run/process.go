@@ -25,6 +25,8 @@ type Options struct {
 	Policy     string `placeholder:"FILE" env:"POLICY_FILE" help:"The policy: what a match asks of whom, and by when. Default: the one that ships."`
 	// Delivery is how people are told outside the desk.
 	Delivery Delivery `kong:"-"`
+	// SignIn is the identity provider of the desk's people.
+	SignIn SignIn `kong:"-"`
 }
 
 // Process is some of the services, or all, ready to run in this process.

@@ -37,7 +37,7 @@ func Serve(ctx context.Context, c *Config, o Options, names []string, out io.Wri
 		return err
 	}
 	defer done()
-	o.Delivery = c.Delivery
+	o.Delivery, o.SignIn = c.Delivery, c.SignIn
 	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners, o)
 	if err != nil {
 		return err

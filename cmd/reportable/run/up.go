@@ -70,7 +70,7 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	defer done()
 
 	drop := filepath.Join(c.Data, "drop")
-	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop, Delivery: c.Delivery})
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop, Delivery: c.Delivery, SignIn: c.SignIn})
 	if err != nil {
 		return err
 	}
