@@ -46,7 +46,10 @@ func agree(s casework.Standing, sightings []sighting, onRegister func(casework.P
 		settled := map[casework.MatchID]bool{}
 		for _, c := range v.found {
 			concerns = true
-			row, others := standFor(c.Person, rows)
+			row, others := standFor(c.Person, rows, func(m casework.Match) bool {
+				state, _ := judgedState(m, v.digest)
+				return state == casework.MatchConfirmed
+			})
 			if row.ID == 0 {
 				row = casework.Match{Incident: s.Incident, Involvement: v.number, Person: c.Person, Current: c.Person}
 			}
@@ -77,7 +80,7 @@ func agree(s casework.Standing, sightings []sighting, onRegister func(casework.P
 			concerns = true
 			to := m
 			to.Revision, to.Position, to.Role = head, v.position, v.role
-			if stands, _ := standFor(m.Current, kept); stands.ID != m.ID {
+			if stands, _ := standFor(m.Current, kept, isConfirmed); stands.ID != m.ID {
 				to = ended(m, casework.MatchSuperseded, reasonMerged)
 			}
 			changes = change(changes, m, to)
@@ -104,8 +107,9 @@ func withdraw(s casework.Standing) (changes []casework.MatchChange) {
 
 // standFor picks the match that stands for a person among those of one
 // involvement. There are several when people were merged after both had
-// matched: then the confirmed one, else the target's own, else the oldest.
-func standFor(person casework.PersonID, rows []casework.Match) (row casework.Match, others []casework.Match) {
+// matched: then the one that is to be confirmed, else the target's own, else the
+// oldest.
+func standFor(person casework.PersonID, rows []casework.Match, confirmed func(casework.Match) bool) (row casework.Match, others []casework.Match) {
 	var same []casework.Match
 	for _, m := range rows {
 		if m.Current == person {
@@ -117,7 +121,7 @@ func standFor(person casework.PersonID, rows []casework.Match) (row casework.Mat
 	}
 	rank := func(m casework.Match) int {
 		switch {
-		case m.State == casework.MatchConfirmed:
+		case confirmed(m):
 			return 0
 		case m.Person == person:
 			return 1
@@ -132,6 +136,8 @@ func standFor(person casework.PersonID, rows []casework.Match) (row casework.Mat
 	})
 	return same[0], same[1:]
 }
+
+func isConfirmed(m casework.Match) bool { return m.State == casework.MatchConfirmed }
 
 // found is the match as it is to be when the register gives it.
 func found(row casework.Match, c linkage.Candidate, v sighting, head int) casework.Match {
