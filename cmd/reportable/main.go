@@ -28,6 +28,7 @@ type commands struct {
 	Serve      serveCommand      `cmd:"" help:"Run some of the services, against NATS_URL and DATABASE_URL."`
 	Feed       feedCommand       `cmd:"" help:"What police forces send: import, check, keys, mappings."`
 	Caseload   caseloadCommand   `cmd:"" help:"The register of people on probation, as the case record has it."`
+	Match      matchCommand      `cmd:"" help:"How people are found: explain a score, measure the matcher, train it."`
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
 	Report     reportCommand     `cmd:"" help:"What the record says, for those who inspect."`

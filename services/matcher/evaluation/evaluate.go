@@ -412,3 +412,10 @@ func (res *Result) time(r *linkage.Register, queries []Record) {
 	res.QueryP50, res.QueryP99, res.QueryMax = ms(took[len(took)/2]), ms(took[len(took)*99/100]), ms(took[len(took)-1])
 	res.QueriesPerSecondCore = math.Round(float64(len(took)) / whole.Seconds())
 }
+
+// Register is a register of the records, numbered from 1.
+func Register(model *linkage.Model, people []Record) *linkage.Register {
+	r := linkage.New(model)
+	fill(r, people)
+	return r
+}

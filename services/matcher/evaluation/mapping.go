@@ -188,8 +188,8 @@ func ReadTable(path string, m Mapping, cluster string) ([]Record, error) {
 // clean drops what stands for nothing.
 func clean(s string) string {
 	s = strings.TrimSpace(s)
-	switch strings.ToLower(s) {
-	case "na", "nan", "null", "none", "n/a", "nil", "<na>", `\n`:
+	switch s { // Nan is a forename and Null a surname
+	case "NA", "nan", "NaN", "null", "NULL", "None", "n/a", "N/A", "<NA>", `\N`:
 		return ""
 	}
 	return s

@@ -111,6 +111,15 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 			break
 		}
 	}
+	last := t.Model.clone()
+	if err := last.prepare(); err != nil {
+		return Trained{}, err
+	}
+	r.with(last).fitBands(last, examples)
+	if err := last.prepare(); err != nil {
+		return Trained{}, err
+	}
+	t.Model = last
 	return t, nil
 }
 
