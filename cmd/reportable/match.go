@@ -216,7 +216,7 @@ func (m matchEvaluate) Run(to terminal) error {
 	if m.JSON {
 		return to.json(res)
 	}
-	report(to, res)
+	measured(to, res)
 	return nil
 }
 
@@ -236,7 +236,7 @@ func (m matchEvaluate) link(mapping evaluation.Mapping, o evaluation.Options) (*
 	return evaluation.Link(register, queries, truth, o)
 }
 
-func report(to terminal, res *evaluation.Result) {
+func measured(to terminal, res *evaluation.Result) {
 	fmt.Fprintf(to.out, "%d records looked up among %d; %d true pairs. Model %s.\n", res.Queries, res.People, res.Positives, res.Model)
 	fmt.Fprintf(to.out, "  best F1 %.4f at probability %.4f: precision %.4f, recall %.4f\n", res.BestF1, res.Threshold, res.Precision, res.Recall)
 	fmt.Fprintf(to.out, "  recall %.4f at precision .99, %.4f at .995, %.4f at .999\n", res.RecallAtPrecision99, res.RecallAtPrecision995, res.RecallAtPrecision999)
@@ -325,9 +325,9 @@ func (m matchTrain) Run(to terminal) error {
 		answer.Examples, answer.Labelled, answer.Rounds, answer.Matches, answer.NewModel, m.Out)
 	if truth != nil {
 		fmt.Fprint(to.out, "\nThe old model: ")
-		report(to, answer.Old)
+		measured(to, answer.Old)
 		fmt.Fprint(to.out, "\nThe new model: ")
-		report(to, answer.New)
+		measured(to, answer.New)
 	}
 	return nil
 }
