@@ -9,7 +9,7 @@ DIST  := services/desk/dist/NOTICE.txt
 
 HAVE_CC := command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null
 
-.PHONY: help demo up build assets test lint bench bench-matcher screenshots clean
+.PHONY: help demo up build assets test lint bench bench-matcher bench-feed fuzz screenshots clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,6 +59,18 @@ bench: assets postgres ## how much, how fast
 
 bench-matcher: ## how well, and how fast, people are found
 	$(GO) test -run '^$$' -bench . -timeout 30m ./services/matcher/...
+
+bench-feed: postgres ## how fast records are taken, beside a floor in the same run
+	$(GO) test -run '^$$' -bench . -benchtime 2x -timeout 30m ./services/feed
+
+FUZZTIME ?= 5m
+
+fuzz: ## every parser against made-up input, FUZZTIME each (5m)
+	@for file in $$(grep -rl '^func Fuzz' --include=*_test.go services); do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
+	    echo "$$name in $$(dirname $$file)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+	  done; done
 
 screenshots: assets postgres ## pictures of every page, in screenshots/
 	@deploy/need chromium

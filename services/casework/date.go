@@ -19,7 +19,7 @@ type Date struct {
 func ParseDate(s string) (Date, error) {
 	for _, layout := range []string{time.DateOnly, "2006-01", "2006"} {
 		t, err := time.Parse(layout, s)
-		if err != nil {
+		if err != nil || t.Year() == 0 { // there is no such year, and nought means not stated
 			continue
 		}
 		d := Date{Year: t.Year()}
