@@ -381,7 +381,16 @@ func (a *applying) endOthers(ctx context.Context) error {
 }
 
 func (a *applying) limits(ctx context.Context) error {
-	if !a.extract.Limits {
+	lists := a.extract.Limits
+	if !lists {
+		// NDJSON may give them in some rows alone.
+		err := a.tx.QueryRow(ctx, `
+			select exists (select from incoming where exclusions is not null or restrictions is not null)`).Scan(&lists)
+		if err != nil {
+			return err
+		}
+	}
+	if !lists {
 		return nil
 	}
 	return storeLimits(ctx, a.tx)
@@ -419,6 +428,11 @@ func (a *applying) finish(ctx context.Context) error {
 		values (@kind, @date, @version, @rows, @rejected, @changes)`,
 		pgx.NamedArgs{"kind": a.extract.Kind, "date": a.extract.Date.Time(), "version": a.applied.Version,
 			"rows": a.applied.Rows, "rejected": a.applied.Rejected, "changes": a.applied.Changes})
+	if err != nil {
+		return err
+	}
+	err = audit(ctx, a.tx, Audit{Actor: "caseload", What: "CASELOAD_IMPORTED", Service: "caseload", SubjectType: "REGISTER", SubjectID: fmt.Sprint(a.applied.Version),
+		Details: map[string]any{"kind": a.extract.Kind, "date": a.extract.Date.String(), "rows": a.applied.Rows, "rejected": a.applied.Rejected, "changes": a.applied.Changes}})
 	if err != nil {
 		return err
 	}

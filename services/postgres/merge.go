@@ -24,7 +24,10 @@ func (db *DB) MergeCases(ctx context.Context, source, target string) (int64, err
 		if err != nil {
 			return err
 		}
-		return mergePerson(ctx, tx, from, into, version)
+		if err := mergePerson(ctx, tx, from, into, version); err != nil {
+			return err
+		}
+		return auditCase(ctx, tx, "CASES_MERGED", from, map[string]any{"into": into})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("merge case %s into %s: %w", source, target, err)
@@ -39,12 +42,21 @@ func (db *DB) UnmergeCase(ctx context.Context, crn string) (int64, error) {
 		if err != nil {
 			return err
 		}
-		return unmergePeople(ctx, tx, []int64{who}, version)
+		if err := unmergePeople(ctx, tx, []int64{who}, version); err != nil {
+			return err
+		}
+		return auditCase(ctx, tx, "CASE_UNMERGED", who, nil)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("unmerge case %s: %w", crn, err)
 	}
 	return version, nil
+}
+
+// auditCase notes what was done to one case at the command line.
+func auditCase(ctx context.Context, tx pgx.Tx, what string, person int64, details map[string]any) error {
+	return audit(ctx, tx, Audit{Actor: "command line", What: what, Service: "caseload",
+		SubjectType: "PERSON", SubjectID: fmt.Sprint(person), Details: details})
 }
 
 // changeRegister runs a change that notes whom it changes, beside no import.
@@ -194,9 +206,6 @@ func (a *applying) unmerge(ctx context.Context) error {
 // merge follows the merges that the extract tells of. A CRN that was never on
 // the register is known from now on as one of its target's.
 func (a *applying) merge(ctx context.Context) error {
-	if !a.extract.Merges {
-		return nil
-	}
 	type pair struct{ source, target string }
 	rows, err := a.tx.Query(ctx, `
 		select crn as source, merged_into as target
