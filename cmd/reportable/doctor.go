@@ -51,6 +51,11 @@ func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) erro
 	}
 	findings := diagnose(symptoms, counts, time.Now())
 	findings = append(findings, holidays(casework.EnglandAndWales(), time.Now()))
+	onDuty, err := rota(ctx, db, time.Now())
+	if err != nil {
+		return err
+	}
+	findings = append(findings, onDuty)
 	if c.NATSURL != "" {
 		findings = append(findings, streams(ctx, c))
 	}

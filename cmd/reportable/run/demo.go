@@ -54,8 +54,10 @@ func prepareDemo(ctx context.Context, c *Config, db *postgres.DB, o UpOptions, s
 			return nil, fmt.Errorf("prepare the demo: %w", err)
 		}
 	}
-	d.personas, err = access.SeedPersonas(ctx, db)
-	return d, err
+	if d.personas, err = access.SeedPersonas(ctx, db); err != nil {
+		return nil, err
+	}
+	return d, onDuty(ctx, db)
 }
 
 // begin chooses the world of an empty register.
@@ -156,4 +158,20 @@ var doing = map[casework.OwnerRole]string{
 	casework.Practitioner:  "decides what is to be done",
 	casework.Manager:       "oversees a team and countersigns",
 	casework.HeadOfPDU:     "gets what nobody took up",
+}
+
+// onDuty puts the demo's duty officers on the rota for a year.
+func onDuty(ctx context.Context, db *postgres.DB) error {
+	now := time.Now()
+	regions, shifts, err := db.Shifts(ctx, now.AddDate(0, 1, 0))
+	if err != nil || len(shifts) > 0 {
+		return err
+	}
+	for _, region := range regions {
+		shift := casework.Shift{Region: region, Staff: "duty", Starts: now.Truncate(time.Hour), Ends: now.Truncate(time.Hour).AddDate(1, 0, 0)}
+		if err := db.AddShift(ctx, shift, "demo"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
