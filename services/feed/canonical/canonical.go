@@ -125,7 +125,7 @@ func (r *Reader) record(raw []byte) casework.Record {
 func where(raw []byte) string {
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(raw, new(json.RawMessage)); errors.As(err, &syntax) {
-		if syntax.Offset >= int64(len(bytes.TrimSpace(raw))) {
+		if syntax.Offset >= int64(len(bytes.Trim(raw, white))) {
 			return ": it breaks off"
 		}
 		return ", from byte " + strconv.FormatInt(syntax.Offset, 10)

@@ -19,6 +19,9 @@ type splitter struct {
 	done  bool
 }
 
+// white is what JSON calls white space, which is less than Unicode does.
+const white = " \t\r\n"
+
 var (
 	errTooLarge = errors.New("record too large") // the record was skipped; more may follow
 	errCut      = errors.New("record cut short") // the stream ended inside the record
@@ -91,7 +94,7 @@ func (s *splitter) oneLine() bool {
 	if !found {
 		return len(head) == s.in.Size() // a long first line; one short line without end is the same either way
 	}
-	line = bytes.TrimSpace(line)
+	line = bytes.Trim(line, white) // begin has seen that it is not empty
 	switch line[len(line)-1] {
 	case '{', '[', ',':
 		return false
@@ -173,7 +176,7 @@ func (s *splitter) line() ([]byte, error) {
 		if large {
 			return nil, errTooLarge
 		}
-		if line := bytes.TrimSpace(s.buf); len(line) > 0 {
+		if line := bytes.Trim(s.buf, white); len(line) > 0 {
 			return line, nil
 		}
 		if s.done {
@@ -238,5 +241,5 @@ func (s *splitter) value() ([]byte, error) {
 	if large {
 		return nil, errTooLarge
 	}
-	return bytes.TrimSpace(s.buf), nil
+	return bytes.Trim(s.buf, white), nil
 }
