@@ -84,6 +84,21 @@ This message names nobody on purpose. Please do not reply to it.
 	o.want(pgtest.All[string](t, o.db, `select channel || ' ' || state from delivery`), "mail sent")
 }
 
+func TestWhoWasToldOnceIsToldAgainOfWhatComesLater(t *testing.T) {
+	o := open(t)
+	courier(o)
+	jobs := func() int {
+		return pgtest.One[int](t, o.db, `select count(*) from river_job where kind = 'telling' and args ->> 'code' = 'P1' and state <> 'completed'`)
+	}
+	for _, ref := range []string{"B1", "B2"} {
+		o.handle(o.found(o.match(o.incident(casework.Incident{Reference: ref}), o.person("low"), 1, casework.Certain)))
+		if jobs() != 1 {
+			t.Fatalf("%s: got %d jobs that wait, want 1", ref, jobs())
+		}
+		o.exec(`update river_job set state = 'completed', finalized_at = now()`)
+	}
+}
+
 func TestAMessageThatDidNotGoKeepsItsNumber(t *testing.T) {
 	o := open(t)
 	c, box := courier(o)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 )
@@ -56,6 +57,11 @@ func (t *telling) enqueue(ctx context.Context, tx pgx.Tx, changes []casework.Act
 	return t.insert(ctx, tx, who, urgent)
 }
 
+// unfinished are the states of a job that the next notice can join. One that is
+// completed tells nobody any more, and River keeps it for a day.
+var unfinished = []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+	rivertype.JobStateRunning, rivertype.JobStateScheduled}
+
 func (t *telling) insert(ctx context.Context, tx pgx.Tx, who []casework.Telling, urgent map[casework.Telling]bool) error {
 	if len(who) == 0 {
 		return nil
@@ -70,7 +76,7 @@ func (t *telling) insert(ctx context.Context, tx pgx.Tx, who []casework.Telling,
 		// wait for the company of others, so it is another job.
 		jobs[i] = river.InsertManyParams{Args: job, InsertOpts: &river.InsertOpts{
 			Queue: casework.DeliveryQueue, ScheduledAt: at, MaxAttempts: 12,
-			UniqueOpts: river.UniqueOpts{ByArgs: true, ByQueue: true},
+			UniqueOpts: river.UniqueOpts{ByArgs: true, ByQueue: true, ByState: unfinished},
 		}}
 		if urgent[job] {
 			jobs[i].InsertOpts.UniqueOpts = river.UniqueOpts{}
@@ -120,8 +126,9 @@ func (db *DB) Retell(ctx context.Context, before time.Time) (int, error) {
 // one message, or gives the one again that was begun and not sent. It is
 // casework.ErrNotFound if there is nothing to tell or nobody to tell it to.
 func (db *DB) BeginDelivery(ctx context.Context, channel string, to casework.Owner) (casework.Delivery, error) {
-	d := casework.Delivery{Channel: channel, To: to}
+	var d casework.Delivery
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		d = casework.Delivery{Channel: channel, To: to}
 		args := pgx.NamedArgs{"channel": channel, "role": to.Role, "owner": to.Code}
 		// One at a time for one owner: else two messages share the notices.
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('delivery ' || @role || ' ' || @owner, 0))`, args); err != nil {
