@@ -132,14 +132,15 @@ create function visible(viewer bigint, who bigint) returns boolean language sql 
 $$;
 
 -- If any candidate for a person in an incident is hidden from a user, all are:
--- else they would confirm the wrong one that they can see.
+-- else they would confirm the wrong one that they can see. A match that was
+-- superseded is no candidate, and still hidden itself.
 create function match_visible(viewer bigint, which bigint) returns boolean language sql stable as $$
   select not exists (
     select 1
       from match m
       join match c on c.incident = m.incident and c.involvement = m.involvement
      where m.id = which
-       and c.state <> 'superseded'
+       and (c.state <> 'superseded' or c.id = m.id)
        and not visible(viewer, c.person))
 $$;
 

@@ -56,6 +56,15 @@ func TestAMatchWithOneHiddenCandidateIsHiddenWhole(t *testing.T) {
 	w.as(t, "cleared administrator").get(path("/matches/%d", m.Match)).status(http.StatusOK)
 }
 
+func TestAHiddenMatchStaysHiddenWhenItIsSuperseded(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{Restricted: true})})
+	pgtest.Exec(t, w.DB, "update match set state = 'superseded'")
+	w.as(t, "administrator").get(path("/matches/%d", m.Match)).status(http.StatusNotFound)
+	w.as(t, "administrator").get(path("/actions/%d", m.Practitioner)).status(http.StatusNotFound)
+	w.as(t, "cleared administrator").get(path("/matches/%d", m.Match)).status(http.StatusOK)
+}
+
 func TestAnExclusionAndARestrictionWork(t *testing.T) {
 	w := open(t)
 	p := w.Person(scene.Case{})

@@ -56,7 +56,7 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		             from match c
 		            where c.incident = m.incident
 		              and c.involvement = m.involvement
-		              and c.state <> 'superseded'
+		              and (c.state <> 'superseded' or c.id = m.id)
 		              and c.person in (select id from hidden))
 		   group by a.owner
 		),

@@ -64,7 +64,7 @@ const actionShown = `
 	           from match c
 	          where c.incident = m.incident
 	            and c.involvement = m.involvement
-	            and c.state <> 'superseded'
+	            and (c.state <> 'superseded' or c.id = m.id)
 	            and c.person in (select hidden_people(@viewer)))`
 
 // mine are the owners whose actions a viewer has: each grant, and for a manager
