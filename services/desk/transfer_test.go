@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -15,6 +16,8 @@ func TestATransferIsRecordedOnceAndClosesTheAdministratorsAction(t *testing.T) {
 	at := path("/matches/%d/transfer", m.Match)
 	admin.get(at).status(http.StatusConflict) // not yet confirmed
 	w.Judge("administrator", m.Match, casework.VerdictConfirm)
+	asked := pgtest.One[int64](t, w.DB, "select id from action where rule = 'transfer_match'")
+	admin.post(path("/actions/%d/done", asked)).status(http.StatusConflict) // to say so is not to have done it
 	page := admin.get(at).status(http.StatusOK).sees(".desk-pack", "C204 Police Liaison").sees(".desk-pack", "N03S0304")
 	for range 2 {
 		page.submit("main form", "contact", "C-77").status(http.StatusOK).sees(".govuk-notification-banner", "Transferred")
