@@ -106,7 +106,7 @@ func mergePerson(ctx context.Context, tx pgx.Tx, from, into int64, version int64
 		select merged_into, supervised
 		  from person
 		 where id = @from
-		   for update`, pgx.NamedArgs{"from": from}).Scan(&present, &supervised)
+		   for no key update`, pgx.NamedArgs{"from": from}).Scan(&present, &supervised)
 	if err != nil {
 		return err
 	}
