@@ -187,6 +187,7 @@ func TestTheDatabaseGoesAwayAndComesBack(t *testing.T) {
 }
 
 func TestKillingTheFeedKeepsWhatItCalledAccepted(t *testing.T) {
+	t.Parallel()
 	site := NewSite(t)
 	s := &sent{people: harness.Wales(50)}
 	supervised(t, site, s.people)
@@ -211,6 +212,7 @@ func TestKillingTheFeedKeepsWhatItCalledAccepted(t *testing.T) {
 // Without NATS what is accepted waits in the ledger; a new and empty server gets
 // what it needs to know.
 func TestNATSGoesAwayAndComesBackEmpty(t *testing.T) {
+	t.Parallel()
 	site := NewSite(t)
 	url, stop := natstest.Listening(t, "127.0.0.1:0")
 	site.uses(url)

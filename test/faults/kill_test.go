@@ -151,6 +151,7 @@ func supervised(t testing.TB, site *Site, people []harness.Person) {
 // Whatever is killed in the middle of an import, and whenever: when it is
 // started again nothing is lost and nothing was done twice.
 func TestKillingAnyStageInTheMiddleOfAnImport(t *testing.T) {
+	t.Parallel()
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Wire is the way to a PostgreSQL, which can be cut.
+// Wire is the way to a PostgreSQL or a NATS, which can be cut.
 type Wire struct {
 	// URL leads through the wire.
 	URL string
@@ -37,16 +37,24 @@ func newWire(t testing.TB, at string) *Wire {
 	if filepath.IsAbs(to.Host) {
 		network, address = "unix", filepath.Join(to.Host, fmt.Sprintf(".s.PGSQL.%d", to.Port))
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	user := url.User(to.User)
 	if to.Password != "" {
 		user = url.UserPassword(to.User, to.Password)
 	}
-	u := url.URL{Scheme: "postgres", User: user, Host: l.Addr().String(), Path: "/" + to.Database, RawQuery: "sslmode=disable"}
-	w := &Wire{URL: u.String(), listener: l, conns: map[net.Conn]bool{},
+	w := newWireTo(t, network, address)
+	u := url.URL{Scheme: "postgres", User: user, Host: w.listener.Addr().String(), Path: "/" + to.Database, RawQuery: "sslmode=disable"}
+	w.URL = u.String()
+	return w
+}
+
+// newWireTo gives a wire whose URL is that of a NATS.
+func newWireTo(t testing.TB, network, address string) *Wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Wire{URL: "nats://" + l.Addr().String(), listener: l, conns: map[net.Conn]bool{},
 		dial: func() (net.Conn, error) { return net.Dial(network, address) }}
 	go w.serve()
 	t.Cleanup(func() { l.Close(); w.Cut() })
