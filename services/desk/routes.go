@@ -10,7 +10,7 @@ var anyone = access.Public
 // routes is the whole table: every page and every form, with the rule that it
 // asks. A test walks it as each role, and fails on a line without a rule.
 func (d *Desk) routes() []route {
-	return []route{
+	pages := []route{
 		{pattern: "GET /{$}", rule: access.AnyAccount, handle: home},
 		{pattern: "GET /sign-in", rule: access.Public, handle: signIn},
 		{pattern: "POST /sign-in", rule: access.Public, handle: signInAs},
@@ -58,6 +58,7 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
+	return append(pages, d.apiRoutes()...)
 }
 
 // navigation is what the viewer may go to.

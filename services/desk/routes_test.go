@@ -128,6 +128,6 @@ func everything(w *world) numbers {
 		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
 		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),
 		"/people/{id}": fmt.Sprint(p), "/matches/{id} ": fmt.Sprint(waiting.Match),
-		"GET /matches/{id}": fmt.Sprint(confirmed.Match),
+		"/v1/matches/{id}": fmt.Sprint(confirmed.Match), "GET /matches/{id}": fmt.Sprint(confirmed.Match),
 	}
 }

@@ -47,7 +47,11 @@ func (d *Desk) serve(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		telemetry.Route(req.Context(), req.Pattern)
 		v := &visit{Desk: d, Request: req, w: w, route: r, lang: languageOf(req), now: d.Now()}
-		if err := v.enter(); err != nil {
+		switch err := v.enter(); {
+		case err == nil:
+		case v.api():
+			v.failAPI(err)
+		default:
 			v.fail(err)
 		}
 	})
