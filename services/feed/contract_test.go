@@ -48,6 +48,9 @@ func TestTheContractIsValidAndListsEveryRoute(t *testing.T) {
 	var said, done []string
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {
+			if slices.Contains(operation.Tags, "watch list") {
+				continue // the caseload's, whose own test tries them
+			}
 			said = append(said, method+" "+path)
 			who := feed.Forces
 			if operation.Security != nil && len(*operation.Security) == 0 {
