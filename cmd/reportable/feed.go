@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -112,6 +113,10 @@ func (r *rejects) add(lines []casework.ReceiptLine) {
 
 func (r *rejects) close() error {
 	if r.file == nil {
+		// The list of an earlier try would be taken for this one's.
+		if head, err := os.ReadFile(r.path); err == nil && bytes.HasPrefix(head, []byte("record,reference,revision,")) {
+			return errors.Join(r.err, os.Remove(r.path))
+		}
 		return r.err
 	}
 	return errors.Join(r.csv.Close(), r.file.Close())
