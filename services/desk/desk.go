@@ -15,6 +15,7 @@
 package desk
 
 import (
+	"context"
 	"errors"
 	"html/template"
 	"log/slog"
@@ -63,6 +64,7 @@ type Desk struct {
 	languages map[string]words
 	attempts  *limits
 	provider  *provider
+	nudges    *nudges
 }
 
 // New makes a desk. It fails if a page cannot be read, which is a mistake of
@@ -90,6 +92,7 @@ func New(c Config) (*Desk, error) {
 		c.Now = time.Now
 	}
 	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider)}
+	d.nudges = &nudges{listen: func(ctx context.Context) <-chan struct{} { return c.DB.Listen(ctx, "event") }}
 	var err error
 	if d.languages, d.pages, err = readPages(c.Calendar.Zone()); err != nil {
 		return nil, err

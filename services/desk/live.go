@@ -30,7 +30,8 @@ func live(v *visit) error {
 		return fmt.Errorf("keep the stream open: %w", err)
 	}
 	v.w.Header().Set("Content-Type", "text/event-stream")
-	nudged := v.DB.Listen(v.Context(), "event")
+	nudged, leave := v.nudges.join()
+	defer leave()
 	end := time.NewTimer(v.Idle)
 	defer end.Stop()
 	tick := time.NewTicker(6 * pulse) // what falls overdue causes no event

@@ -46,3 +46,39 @@ func TestCountsComeLiveAndEndWithTheSession(t *testing.T) {
 		t.Error("the stream did not say that it ends")
 	}
 }
+
+func TestManyOpenPagesListenOnOneConnection(t *testing.T) {
+	w := open(t)
+	u := w.as(t, "administrator")
+	listening := func() int {
+		return w.rows("pg_stat_activity where datname = current_database() and query ilike 'listen %'")
+	}
+	// The database has no signal for who begins to listen, or ends it.
+	until := func(enough func(int) bool) {
+		for deadline := time.Now().Add(20 * time.Second); !enough(listening()); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("it listens on %d connections", listening())
+			}
+		}
+	}
+	var pages []*http.Response
+	for range 5 {
+		answer, err := u.client.Get(w.server.URL + "/live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if _, err := answer.Body.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, answer)
+	}
+	until(func(n int) bool { return n > 0 })
+	if n := listening(); n != 1 {
+		t.Errorf("%d pages listen on %d connections, want 1", len(pages), n)
+	}
+	for _, p := range pages {
+		p.Body.Close()
+	}
+	until(func(n int) bool { return n == 0 })
+}
