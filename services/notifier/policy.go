@@ -183,7 +183,7 @@ func attended(v *view) (string, bool) { return "", !v.unattended() }
 
 // decision is the newest that was recorded on the review.
 func (v *view) decision() (casework.Decision, bool) {
-	for _, a := range v.Actions {
+	for _, a := range v.actions {
 		if a.Rule == ReviewIncident && a.State == casework.ActionDone {
 			d, ok := v.Decided[a.ID]
 			return d, ok
