@@ -198,3 +198,13 @@ func (b *tab) axe(name string) {
 		b.Errorf("%s: %s (%s): %s", name, v.Help, v.ID, strings.Join(v.Nodes, " | "))
 	}
 }
+
+// nap is how long a test waits before it looks again at a page that is on its way.
+func nap(ctx context.Context, _ *chromedp.Target) error {
+	select {
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
