@@ -36,7 +36,8 @@ func TestTheSameSeedGivesTheSameBytesAndAnotherDoesNot(t *testing.T) {
 		}
 		return b.String()
 	}
-	if extract(world) != extract(world) {
+	first, again := extract(world), extract(world)
+	if first != again {
 		t.Error("the same seed gave two extracts")
 	}
 	other := world
@@ -53,8 +54,17 @@ func TestTheSameSeedGivesTheSameBytesAndAnotherDoesNot(t *testing.T) {
 }
 
 func TestAPersonIsTheSameAtAnyPlaceInTheWriting(t *testing.T) {
-	if world.Person(999).Identity.Digest() != world.Person(999).Identity.Digest() {
-		t.Error("one number gave two people")
+	alone := world.Person(999).Identity.Digest()
+	for n := range 999 {
+		world.Person(n)
+	}
+	larger := world
+	larger.People *= 2
+	if after := world.Person(999).Identity.Digest(); after != alone {
+		t.Error("a person changed when others were made before")
+	}
+	if in := larger.Person(999).Identity.Digest(); in != alone {
+		t.Error("a person changed when the caseload grew")
 	}
 }
 
