@@ -57,8 +57,8 @@ lint: ## gofmt, vet, staticcheck
 bench: assets postgres ## how much, how fast
 	$(GO) test -run '^$$' -bench . -timeout 30m ./test/bench/...
 
-bench-matcher: ## how well, and how fast, people are found
-	$(GO) test -run '^$$' -bench . -timeout 30m ./services/matcher/...
+bench-matcher: postgres ## how fast people are found, beside the alternatives
+	$(GO) test -run '^$$' -bench Matcher -benchtime 1x -timeout 30m ./test/bench/...
 
 bench-feed: postgres ## how fast records are taken, beside a floor in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 2x -timeout 30m ./services/feed

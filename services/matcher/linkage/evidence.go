@@ -16,12 +16,14 @@ type kin struct {
 	birth    []float64
 	place    []float64
 	sex      []float64
+	middle   []float64 // nil: as among strangers
 }
 
 var (
 	familyName  = []float64{.80, .01, .06, .02, .02, .01, .08, .08}
 	anotherName = []float64{.006, .004, .0015, .0015, .01, .008, .969}
 	sameName    = []float64{.80, .08, .06, .01, .01, .01, .03}
+	sameMiddle  = []float64{.55, .03, .02, .40}
 	eitherSex   = []float64{.6, .4}
 	sameSex     = []float64{.99, .01}
 	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .02, .02}
@@ -33,7 +35,7 @@ var kinship = []kin{
 		birth: []float64{.0003, .0002, .004, .003, .008, .001, .004, .98}},
 	{share: .2, surname: familyName, forename: anotherName, place: oneHouse, sex: eitherSex,
 		birth: []float64{.90, .01, .035, .01, .005, .004, .002, .03}},
-	{share: .25, surname: familyName, forename: sameName, place: oneHouse, sex: sameSex,
+	{share: .25, surname: familyName, forename: sameName, middle: sameMiddle, place: oneHouse, sex: sameSex,
 		birth: []float64{.0003, .0003, .02, .01, .008, .001, .30, .66}},
 }
 
@@ -52,8 +54,8 @@ func (r *Register) relatives(q *query, o *outcome) weight {
 		for _, c := range [...]struct {
 			f    field
 			like []float64
-		}{{surnameField, k.surname}, {forenameField, k.forename}, {birthField, k.birth}, {placeField, k.place}, {sexField, k.sex}} {
-			if got := &o.found[c.f]; got.known {
+		}{{surnameField, k.surname}, {forenameField, k.forename}, {birthField, k.birth}, {middleField, k.middle}, {placeField, k.place}, {sexField, k.sex}} {
+			if got := &o.found[c.f]; got.known && c.like != nil {
 				w += got.bits + m.scaled(lg(c.like[got.level])-m.weights[c.f][got.level].lgM)
 			}
 		}

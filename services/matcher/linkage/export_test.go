@@ -2,11 +2,6 @@ package linkage
 
 import "fmt"
 
-// ScoresOfEverybody is Scores without the index, for tests to compare with.
-func (r *Register) ScoresOfEverybody(into []Score, subject Subject, threshold float64) []Score {
-	return r.scores(into, subject, threshold, true)
-}
-
 // LookedAt is how many people a search compares with.
 func (r *Register) LookedAt(subject Subject, threshold float64) int {
 	s := &search{}

@@ -304,13 +304,38 @@ func measure(answers []answer) (m measures) {
 	return m
 }
 
-func TestCertainAndProbableMatchesOfThePilotAreRight(t *testing.T) {
+func TestThePilotsPeopleAreFound(t *testing.T) {
 	p := readPilot(t)
 	r := linkage.New(linkage.Default())
 	p.fill(r)
-	m := measure(p.answers(r, linkage.ReviewThreshold))
+	m := measure(p.answers(r, .05))
 	t.Logf("%+v", m)
-	if m.strongP < .98 || m.strongR < .95 {
-		t.Errorf("got precision %.4f and recall %.4f, want at least .98 and .95", m.strongP, m.strongR)
+	for _, c := range []struct {
+		what       string
+		got, least float64
+	}{
+		{"precision of certain and probable", m.strongP, .98},
+		{"recall of certain and probable", m.strongR, .95},
+		{"F1", m.f1, .990},
+		{"recall at precision .99", m.recall99, .97},
+		{"recall at precision .999", m.recall999, .945},
+	} {
+		if c.got < c.least {
+			t.Errorf("%s: got %.4f, want at least %v", c.what, c.got, c.least)
+		}
+	}
+	if m.ece > .01 || m.certainWrong*1000 > m.certainAll {
+		t.Errorf("got a calibration error of %.4f and %d of %d certain ones wrong", m.ece, m.certainWrong, m.certainAll)
+	}
+}
+
+// Without a threshold, the true person stands among the first ten.
+func TestTheTruePersonIsAmongTheFirstTen(t *testing.T) {
+	p := readPilot(t)
+	p.queries = slices.DeleteFunc(p.queries, func(q pilotQuery) bool { return q.truth == "" })
+	r := linkage.New(linkage.Default())
+	p.fill(r)
+	if m := measure(p.answers(r, 1e-9)); m.top10 < .998 {
+		t.Errorf("got %.4f, want at least .998", m.top10)
 	}
 }

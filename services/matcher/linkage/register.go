@@ -1,9 +1,10 @@
 package linkage
 
 import (
-	"encoding/json"
 	"iter"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -325,20 +326,65 @@ func appendOnce(list []uint32, slot uint32) []uint32 {
 	return append(list, slot)
 }
 
+// Separators of a packed subject. Control characters in what was given are
+// taken out, so that they part nothing else.
+const (
+	fieldMark = "\x1f"
+	valueMark = "\x1e"
+)
+
+var unmarked = strings.NewReplacer(fieldMark, " ", valueMark, " ")
+
 // packSubject keeps what was given in one string: a fifth of the memory that
 // the struct and its slices take. It is opened only to explain.
 func packSubject(s Subject) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic("linkage: subject cannot be encoded: " + err.Error()) // strings, slices and a date always can
+	list := func(values []string) string {
+		for i, v := range values {
+			if strings.ContainsAny(v, fieldMark+valueMark) {
+				values = slices.Clone(values)
+				values[i] = unmarked.Replace(v)
+			}
+		}
+		return strings.Join(values, valueMark)
 	}
-	return string(b)
+	previous := make([]string, 0, 2*len(s.Previous))
+	for _, p := range s.Previous {
+		previous = append(previous, p.Address, p.Postcode)
+	}
+	fields := []string{
+		s.Forenames, s.Surname, s.DateOfBirth.String(), string(s.Sex), s.NOMS, s.Address, s.Postcode, s.Town, s.Occupation,
+		list(s.Aliases), list(s.PNCs), list(s.CROs), list(previous), list(s.Others),
+	}
+	for i, f := range fields[:9] {
+		if strings.ContainsAny(f, fieldMark+valueMark) {
+			fields[i] = unmarked.Replace(f)
+		}
+	}
+	return strings.TrimRight(strings.Join(fields, fieldMark), fieldMark)
 }
 
+// subject opens what packSubject packed.
 func (rec *record) subject() Subject {
+	fields := strings.Split(rec.raw, fieldMark)
+	for len(fields) < 14 {
+		fields = append(fields, "")
+	}
+	list := func(s string) []string {
+		if s == "" {
+			return nil
+		}
+		return strings.Split(s, valueMark)
+	}
 	var s Subject
-	if err := json.Unmarshal([]byte(rec.raw), &s); err != nil {
-		panic("linkage: subject cannot be decoded: " + err.Error()) // packSubject wrote it
+	s.Forenames, s.Surname, s.Sex, s.NOMS = fields[0], fields[1], casework.Sex(fields[3]), fields[4]
+	s.DateOfBirth, _ = casework.ParseDate(fields[2]) // a date that no calendar has is not shown
+	s.Address, s.Postcode, s.Town, s.Occupation = fields[5], fields[6], fields[7], fields[8]
+	s.Aliases, s.PNCs, s.CROs, s.Others = list(fields[9]), list(fields[10]), list(fields[11]), list(fields[13])
+	if fields[12] != "" {
+		parts := strings.Split(fields[12], valueMark)
+		for i := 0; i+1 < len(parts); i += 2 {
+			s.Previous = append(s.Previous, casework.Place{Address: parts[i], Postcode: parts[i+1]})
+		}
 	}
 	return s
 }

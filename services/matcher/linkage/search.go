@@ -87,6 +87,12 @@ func (r *Register) Scores(into []Score, subject Subject, threshold float64) []Sc
 	return r.scores(into, subject, threshold, false)
 }
 
+// ScoresOfEverybody is Scores without the index: everybody is compared with.
+// It gives the same answer, slowly, and is the yardstick of tests and benchmarks.
+func (r *Register) ScoresOfEverybody(into []Score, subject Subject, threshold float64) []Score {
+	return r.scores(into, subject, threshold, true)
+}
+
 func (r *Register) scores(into []Score, subject Subject, threshold float64, everybody bool) []Score {
 	s := r.scratch.Get().(*search)
 	defer r.scratch.Put(s)
