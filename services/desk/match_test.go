@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -152,5 +153,24 @@ func TestAGraveDismissalGetsASecondPairOfEyes(t *testing.T) {
 	second.get(at).count("form.desk-verdict", 0)
 	if got := w.rows("judgement where match = $1 and verdict = 'dismiss'", m.Match); got != 2 {
 		t.Errorf("got %d dismissals, want 2", got)
+	}
+}
+
+func TestAFormThatComesBackIsOnTheTrailAsItsPageIs(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	w.as(t, "administrator").post(path("/matches/%d/verdict", m.Match), "verdict", "no such").status(http.StatusUnprocessableEntity)
+	if w.rows("audit where subject_type = 'match' and subject_id = $1::text and actor = 'persona:administrator'", fmt.Sprint(m.Match)) != 1 {
+		t.Error("a match was shown, and the trail does not say to whom")
+	}
+}
+
+func TestWhatNoTextMayHoldIsLeftOutOfAReason(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	page := w.as(t, "administrator").get(path("/matches/%d", m.Match))
+	page.submit("main form.desk-verdict", "verdict", "dismiss", "reason", "not\x00 him\xff").status(http.StatusOK)
+	if got := w.read("select reason from judgement"); got != "not him\uFFFD" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,7 +166,8 @@ func (v *visit) page(status int, name string, data any, mistakes ...fieldError) 
 		http.Error(v.w, "The page could not be shown.", http.StatusInternalServerError)
 		return nil
 	}
-	if v.route.view != "" && status < 400 {
+	// A form that comes back for a mistake shows people as well as its page does.
+	if v.route.view != "" && status < 400 || v.about.SubjectType != "" && status == http.StatusUnprocessableEntity {
 		if err := v.record(); err != nil {
 			return err
 		}
@@ -180,7 +182,7 @@ func (v *visit) page(status int, name string, data any, mistakes ...fieldError) 
 // record writes that personal data was viewed.
 func (v *visit) record() error {
 	line := v.about
-	line.Actor, line.What, line.Service, line.Correlation = v.me.Subject, v.route.view, "desk", v.correlation()
+	line.Actor, line.What, line.Service, line.Correlation = v.me.Subject, cmp.Or(v.route.view, "PAGE_VIEW_FORM"), "desk", v.correlation()
 	return v.DB.Record(v.Context(), line)
 }
 
@@ -209,9 +211,11 @@ func (v *visit) id() (int64, error) {
 	return n, nil
 }
 
-// field is what somebody typed, without the space around it.
+// field is what somebody typed, without the space around it and without what no
+// text of the database may hold.
 func (v *visit) field(name string) string {
-	return strings.ReplaceAll(strings.TrimSpace(v.PostFormValue(name)), "\r\n", "\n")
+	typed := strings.ReplaceAll(strings.ToValidUTF8(v.PostFormValue(name), "\uFFFD"), "\x00", "")
+	return strings.ReplaceAll(strings.TrimSpace(typed), "\r\n", "\n")
 }
 
 // after reads where a list goes on from the query.
