@@ -117,6 +117,10 @@ func (i caseloadImport) date(now time.Time) (casework.Date, error) {
 	if err != nil || !d.Known() {
 		return casework.Date{}, run.Usage("the extract's date is not a day that exists; give --extract-date YYYY-MM-DD")
 	}
+	if casework.EnglandAndWales().Day(now).Before(d) {
+		// Nothing of an earlier day could be imported after it.
+		return casework.Date{}, run.Usage("the extract's date, %s, is still to come; give the day that it shows with --extract-date YYYY-MM-DD", d)
+	}
 	return d, nil
 }
 
