@@ -111,6 +111,35 @@ func TestWhatConcernsNobodyIsErasedAfterAnExtractOfThreeWorkingDaysLater(t *test
 	w.wantMatches("A1", "2@1 rev 3 X000002 open")
 }
 
+func TestWhatComesAfterTheErasureIsErasedToo(t *testing.T) {
+	w := newWorld(t)
+	w.handle(w.Matcher, w.receive("A1", 2, live, person("suspect", "Nobody", "1980-02-01")))
+	w.extract(w.workingDays(3))
+	w.caseloadChanged(w.Matcher)
+	w.wantErased(casework.Erased{Unmatched: 1})
+	w.receive("A1", 1, live, person("suspect", "Canarius", "1980-02-01"))
+	w.exec(`update revision set disposition = 'superseded' where number = 1`) // as the ledger files what is late
+	w.receiveConflict("A1", 2, "Canarius")
+	if got := w.finds("Canarius"); fmt.Sprint(got) != "[conflict revision]" {
+		t.Fatalf("the canary is in %v before, want it in conflict and revision: else the search proves nothing", got)
+	}
+	w.wantErased(casework.Erased{})
+	if got := w.finds("Canarius"); got != nil {
+		t.Errorf("the canary is still in %v", got)
+	}
+}
+
+func TestAnExtractOfADayToComeDoesNotEndTheWait(t *testing.T) {
+	w := newWorld(t)
+	w.handle(w.Matcher, w.receive("A1", 1, live, person("suspect", "Canarius", "1980-02-01")))
+	received := w.now
+	mistyped := w.workingDays(300)
+	w.now = received
+	w.extract(mistyped)
+	w.caseloadChanged(w.Matcher)
+	w.wantErased(casework.Erased{})
+}
+
 func TestWithoutAnExtractItIsHeldForTenWorkingDaysAtMost(t *testing.T) {
 	w := newWorld(t)
 	w.handle(w.Matcher, w.receive("A1", 1, live, person("suspect", "Canarius", "1980-02-01")))

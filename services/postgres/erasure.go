@@ -23,6 +23,9 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 	keep = keep.WithDefaults()
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		done = casework.Erased{}
+		if err := eraseStragglers(ctx, tx, now, limit); err != nil {
+			return err
+		}
 		ids, err := forgettable(ctx, tx, now, keep, limit, &done)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -55,6 +58,10 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 			update judgement
 			   set identity_digest = ''
 			 where match in (select id from match where incident = any(@incidents))`, args)
+		// What somebody typed and never sent, for a decision that is asked no more.
+		batch.Queue(`
+			delete from draft
+			 where action in (select id from action where incident = any(@incidents))`, args)
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return err
 		}
@@ -66,6 +73,50 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 		return casework.Erased{}, fmt.Errorf("erase incidents: %w", err)
 	}
 	return done, nil
+}
+
+// eraseStragglers takes out what came when the incident was erased already: an
+// older revision that was late, or other contents of the newest. Neither is
+// matched any more, so there is nothing to hold it for.
+func eraseStragglers(ctx context.Context, tx pgx.Tx, now time.Time, limit int) error {
+	args := pgx.NamedArgs{"now": now, "limit": limit}
+	_, err := tx.Exec(ctx, `
+		with late as (
+		  select r.incident, r.number
+		    from revision r
+		    join incident i on i.id = r.incident
+		    join revision h on h.incident = i.id and h.number = i.head
+		   where r.disposition = 'superseded'
+		     and r.erased_at is null
+		     and h.erased_at is not null
+		   limit @limit
+		     for update of i skip locked
+		)
+		update revision r
+		   set body = null,
+		       erased_at = @now,
+		       type = '',
+		       dash = '',
+		       domestic_abuse = false,
+		       children_present = false
+		  from late l
+		 where r.incident = l.incident
+		   and r.number = l.number`, args)
+	if err != nil {
+		return fmt.Errorf("erase what came late: %w", err)
+	}
+	_, err = tx.Exec(ctx, `
+		update conflict c
+		   set body = null
+		  from incident i
+		  join revision h on h.incident = i.id and h.number = i.head
+		 where i.id = c.incident
+		   and h.erased_at is not null
+		   and c.body is not null`, args)
+	if err != nil {
+		return fmt.Errorf("erase the conflicts that came late: %w", err)
+	}
+	return nil
 }
 
 // forgettable locks incidents whose time is over, and counts them by why.
@@ -83,7 +134,11 @@ func forgettable(ctx context.Context, tx pgx.Tx, now time.Time, keep casework.Re
 	held := calendar.HeldUntil(calendar.Day(now), keep.Hold)
 	asked := time.Time{}
 	if extract != nil {
-		asked = calendar.HeldUntil(casework.DateOf(*extract), keep.Extract)
+		day := casework.DateOf(*extract)
+		if today := calendar.Day(now); today.Before(day) {
+			day = today // a date that was mistyped must not end the wait
+		}
+		asked = calendar.HeldUntil(day, keep.Extract)
 	}
 	rows, _ := tx.Query(ctx, `
 		select i.id,
