@@ -65,7 +65,7 @@ create table person (
   restricted         boolean not null default false,
   victim_contact     text not null default '',
   circumstances      jsonb not null default '{}', -- what else the extract says: custody, warrant, conditions, orders …
-  pdu                text not null references pdu,
+  pdu                text not null, -- a team's is checked; checking both costs an import of 240,000 seconds
   team               text not null references team,
   practitioner       text not null default '', -- empty: the case belongs to its team's SPO
   supervised         boolean not null default true, -- present in the latest extract
@@ -108,8 +108,6 @@ create table person_change (
   change  text not null,
   primary key (version, person, change)
 );
-
-create index person_change_person on person_change (person, version);
 
 -- What a force may know of who is under supervision. Without a row, nothing.
 create table watch_list (
