@@ -326,6 +326,25 @@ func TestAMergeIsFollowedByNumberAndCRNAndCanBeUndone(t *testing.T) {
 	}
 }
 
+func TestAMergeShowsARestrictedCaseToNobodyMore(t *testing.T) {
+	db := pgtest.New(t)
+	mustImport(t, db, 1, extract(40, nil))
+	source, target := state(t, db, "X000001"), state(t, db, "X000002")
+	pgtest.Exec(t, db, `update person set restricted = true where id = $1`, source.ID)
+	pgtest.Exec(t, db, `insert into exclusion (person, subject) values ($1, 'sister')`, source.ID)
+	pgtest.Exec(t, db, `insert into restriction (person, subject) values ($1, 'officer')`, source.ID)
+	for _, subject := range []string{"sister", "officer", "anybody"} {
+		pgtest.Exec(t, db, `insert into account (subject, name) values ($1, $1)`, subject)
+	}
+	if _, err := db.MergeCases(t.Context(), "X000001", "X000002"); err != nil {
+		t.Fatal(err)
+	}
+	seen := pgtest.All[string](t, db, `select subject from account a where visible(a.id, $1)`, target.ID)
+	if !slices.Equal(seen, []string{"officer"}) {
+		t.Errorf("the target is shown to %v, want it shown to whom the source was", seen)
+	}
+}
+
 func TestAnExtractTellsOfMergesInItsColumns(t *testing.T) {
 	db := pgtest.New(t)
 	mustImport(t, db, 1, extract(40, nil))

@@ -27,6 +27,9 @@ func (db *DB) MergeCases(ctx context.Context, source, target string) (int64, err
 		if err := mergePerson(ctx, tx, from, into, version); err != nil {
 			return err
 		}
+		if err := keepLimits(ctx, tx, from, into); err != nil {
+			return err
+		}
 		return auditCase(ctx, tx, "CASES_MERGED", from, map[string]any{"into": into})
 	})
 	if err != nil {
@@ -147,6 +150,46 @@ func mergePerson(ctx context.Context, tx pgx.Tx, from, into int64, version int64
 	return err
 }
 
+// keepLimits shows a case to nobody more because another was merged into it:
+// whoever was restricted stays so, until an extract says otherwise. Where both
+// have a list of who may see them, the target's own stands.
+func keepLimits(ctx context.Context, tx pgx.Tx, from, into int64) error {
+	if from == into {
+		return nil
+	}
+	for _, query := range []string{`
+		update person p
+		   set restricted = true
+		  from person s
+		 where p.id = @into
+		   and s.id = @from
+		   and s.restricted
+		   and not p.restricted`, `
+		insert into exclusion (person, subject, until)
+		select @into, subject, until
+		  from exclusion
+		 where person = @from
+		    on conflict (person, subject) do update
+		   set until = case when excluded.until is null then null else greatest(exclusion.until, excluded.until) end
+		 where exclusion.until is not null`, `
+		insert into restriction (person, subject, until)
+		select @into, subject, until
+		  from restriction
+		 where person = @from
+		   and not exists (
+		         select
+		           from restriction
+		          where person = @into
+		            and (until is null or until > now()))
+		    on conflict (person, subject) do update
+		   set until = excluded.until`} {
+		if _, err := tx.Exec(ctx, query, pgx.NamedArgs{"from": from, "into": into}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // unmergePeople lets cases stand on their own again. Who was under supervision
 // when they were merged is so again, until an extract says otherwise.
 func unmergePeople(ctx context.Context, tx pgx.Tx, who []int64, version int64) error {
@@ -252,6 +295,16 @@ func (a *applying) merge(ctx context.Context) error {
 		}
 		if err := mergePerson(ctx, a.tx, from, into, a.version); err != nil {
 			return err
+		}
+		var told bool // what the extract says of the target itself is what is so
+		err = a.tx.QueryRow(ctx, `select exists (select from about where applies and person = @into)`, pgx.NamedArgs{"into": into}).Scan(&told)
+		if err != nil {
+			return err
+		}
+		if !told {
+			if err := keepLimits(ctx, a.tx, from, into); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
