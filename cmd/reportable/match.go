@@ -32,7 +32,7 @@ type matchExplain struct {
 func (matchExplain) Help() string {
 	return `Prints the waterfall: where the score begins, what each comparison adds or takes, and what it comes to. The steps add up exactly. Of a match on the record it is the evidence stored with it; of identities in files it is reckoned now. Values are left out unless asked for.
 
-Examples:
+Example:
   reportable match explain 4711 --json
   reportable match explain --identity a.json --with b.json
   reportable match explain --identity a.json --register people.csv --mapping columns.yaml`
@@ -171,7 +171,7 @@ type matchEvaluate struct {
 func (matchEvaluate) Help() string {
 	return `The mapping names columns: id, forenames, surname, fullName, aliases, dateOfBirth (a column, or column and layout, or year, month and day), sex, address (one or several), postcode, previousPostcodes, pnc, cro, identifiers, place, occupation. Values within a field are parted by |. Register and queries may have mappings of their own under these names.
 
-Examples:
+Example:
   reportable match evaluate --register people.csv --queries seen.csv --truth truth.csv --mapping columns.yaml --json
   reportable match evaluate --dedupe records.csv --cluster person --mapping columns.yaml --train --plot plots`
 }

@@ -235,7 +235,7 @@ type measures struct {
 	positives                int
 	f1, at                   float64
 	recall99, recall999      float64
-	certainP, certainR       float64
+	certainR                 float64
 	strongP, strongR         float64
 	top10, ece               float64
 	certainWrong, certainAll int

@@ -75,7 +75,6 @@ func (r *Register) plan(s *search, least weight) {
 	}
 	r.placeCourse(s)
 	s.promises.reset()
-	s.terms = s.terms[:0]
 	r.nameCourse(s, surnameField)
 	r.nameCourse(s, forenameField)
 	r.birthCourse(s)

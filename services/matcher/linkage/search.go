@@ -23,7 +23,6 @@ type search struct {
 	out      outcome
 	looked   int
 	promises promises
-	terms    []uint32
 	// The most that comparisons bring which have no lists.
 	elsewhere weight
 	// The most that is left for whoever is met for the first time in the list looked through: see follow.

@@ -376,7 +376,6 @@ var (
 	forenames       = readGroups(forenameGroups)
 	surnames        = readGroups(surnameGroups)
 	forenameMembers = forenames.members(forenameGroups)
-	surnameMembers  = surnames.members(surnameGroups)
 )
 
 func share(a, b []uint16) bool {
