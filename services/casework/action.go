@@ -58,6 +58,9 @@ type Action struct {
 	Owner    Owner
 	// Practitioner is who had the case when the owner was last settled.
 	Practitioner string
+	// OwnerGone says that the owner is a member of staff who has left, and Given
+	// that somebody gave the action to its owner. Both are read, never written.
+	OwnerGone, Given bool
 	// Facts are what it was raised on, without names; a change asks the question again.
 	Facts        map[string]string
 	Priority     Priority

@@ -299,8 +299,8 @@ func (a *agreeing) press(r Rule, act *casework.Action) {
 // reassignment stands for as long as the case does not move.
 func (a *agreeing) rehome(r Rule, act *casework.Action) {
 	s := a.Subject.Supervisor
-	gone := act.Owner.Role == casework.Practitioner && act.Owner.Code == s.Practitioner && a.PractitionerGone ||
-		act.Owner.Role == casework.Manager && (act.Owner.Code == s.Manager && a.ManagerGone || s.Manager != "" && act.Owner.Code != s.Manager)
+	gone := act.OwnerGone || act.Owner.Role == casework.Practitioner && act.Owner.Code == s.Practitioner && a.PractitionerGone ||
+		act.Owner.Role == casework.Manager && (act.Owner.Code == s.Manager && a.ManagerGone || s.Manager != "" && act.Owner.Code != s.Manager && !act.Given)
 	if act.Practitioner == s.Practitioner && act.Owner.PDU == s.PDU && act.Owner.Team == s.Team && !gone {
 		return
 	}

@@ -237,3 +237,28 @@ func TestWorkWithoutAPractitionerIsTheManagersAndWithoutAManagerTheHeads(t *test
 		o.exec(`update staff set gone_at = null`)
 	}
 }
+
+func TestWorkThatWasGivenToSomebodyStaysTheirsUntilTheyLeave(t *testing.T) {
+	o := open(t)
+	o.exec(`insert into staff (code, name, role, team, pdu) values ('M7', 'M7', 'manager', 'T7', 'N03SW1'), ('P7', 'P7', 'practitioner', 'T7', 'N03SW1')`)
+	i := o.incident(casework.Incident{Reference: "R1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	for n, owner := range []string{"manager M7", "practitioner P7"} {
+		role, code, _ := strings.Cut(owner, " ")
+		o.exec(`update action set owner_role = $1, owner = $2 where rule = 'review_incident'`, role, code)
+		o.exec(`insert into action_history (action, n, what, by, note)
+			select id, $1, 'reassigned', 'persona:head', jsonb_build_object('to', $2::text) from action where rule = 'review_incident'`, 10+n, code)
+		if _, err := o.notifier.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		o.want(o.actions(i)[1:], "review_incident open "+owner+" standard unverified")
+	}
+	o.exec(`update staff set gone_at = now() where code = 'P7'`)
+	if _, err := o.notifier.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.want(o.actions(i)[1:], "review_incident open practitioner P1 standard unverified")
+	if n, err := o.notifier.Sweep(t.Context()); err != nil || n != 0 {
+		t.Errorf("swept %d matches again (%v), want none", n, err)
+	}
+}

@@ -402,7 +402,7 @@ func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool
 		    and (   p.pdu <> a.pdu
 		         or p.team <> a.team
 		         or holder(p.practitioner, @now) <> a.practitioner
-		         or a.owner_role = 'manager' and holder(t.manager, @now) not in (a.owner, '')
+		         or a.owner_role = 'manager' and holder(t.manager, @now) not in (a.owner, '') and not `+givenAction+`
 		         or s.gone_at is not null)
 		  order by a.id
 		  limit @limit)

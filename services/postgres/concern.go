@@ -354,7 +354,19 @@ func actionsOf(ctx context.Context, tx pgx.Tx, all []*casework.Concern) error {
 
 const wholeAction = `a.id, a.incident, a.person, a.match, a.rule, a.why, a.owner_role, a.owner, a.pdu, a.team,
 		       a.practitioner, a.facts, a.priority, a.state, a.unverified, a.raised_at, a.ack_due, a.due,
-		       a.acked_at, coalesce(a.acked_by, ''), a.done_at, coalesce(a.done_by, ''), a.level, a.closed_reason`
+		       a.acked_at, coalesce(a.acked_by, ''), a.done_at, coalesce(a.done_by, ''), a.level, a.closed_reason,
+		       a.owner_role in ('practitioner', 'manager')
+		       and exists (select 1 from staff g where g.code = a.owner and g.gone_at is not null),
+		       ` + givenAction
+
+// givenAction says that the owner of a has it by the word of somebody.
+const givenAction = `exists (
+		         select 1
+		           from action_history g
+		          where g.action = a.id
+		            and g.what = 'reassigned'
+		            and g.by <> ''
+		            and g.note ->> 'to' = a.owner)`
 
 func scanAction(row pgx.CollectableRow) (casework.Action, error) {
 	var a casework.Action
@@ -362,7 +374,8 @@ func scanAction(row pgx.CollectableRow) (casework.Action, error) {
 	var acked, done *time.Time
 	err := row.Scan(&a.ID, &a.Incident, &a.Person, &a.Match, &a.Rule, &why, &a.Owner.Role, &a.Owner.Code, &a.Owner.PDU, &a.Owner.Team,
 		&a.Practitioner, &facts, &a.Priority, &a.State, &a.Unverified, &a.RaisedAt, &a.AckDue, &a.Due,
-		&acked, &a.AckedBy, &done, &a.DoneBy, &a.Level, &a.ClosedReason)
+		&acked, &a.AckedBy, &done, &a.DoneBy, &a.Level, &a.ClosedReason,
+		&a.OwnerGone, &a.Given)
 	if err != nil {
 		return a, err
 	}
