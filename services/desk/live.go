@@ -12,9 +12,9 @@ import (
 
 // counts are what a page keeps up to date, as numbers and in words.
 type counts struct {
-	Queue        *int   `json:"queue,omitempty"`
+	Queue        string `json:"queue,omitempty"`
 	QueueWords   string `json:"queueWords,omitempty"`
-	Actions      *int   `json:"actions,omitempty"`
+	Actions      string `json:"actions,omitempty"`
 	ActionsWords string `json:"actionsWords,omitempty"`
 }
 
@@ -76,14 +76,14 @@ func (v *visit) counts() (counts, error) {
 		if err != nil {
 			return c, err
 		}
-		c.Queue, c.QueueWords = &n.Waiting, v.say("queue.waiting", n.Waiting)
+		c.Queue, c.QueueWords = upTo(n.Waiting), v.say("queue.waiting", n.Waiting)
 	}
 	if access.ReadActions.Allows(&me) {
 		n, err := v.DB.ActionCount(v.Context(), me.ID)
 		if err != nil {
 			return c, err
 		}
-		c.Actions, c.ActionsWords = &n.Open, v.say("actions.open", n.Open)
+		c.Actions, c.ActionsWords = upTo(n.Open), v.say("actions.open", n.Open)
 	}
 	return c, nil
 }

@@ -36,10 +36,10 @@ func TestCountsComeLiveAndEndWithTheSession(t *testing.T) {
 		ended = ended || line == "event: end"
 	}
 	var got struct {
-		Queue      int
+		Queue      string
 		QueueWords string
 	}
-	if err := json.Unmarshal([]byte(first), &got); err != nil || got.Queue != 1 || got.QueueWords != "1 match waiting" {
+	if err := json.Unmarshal([]byte(first), &got); err != nil || got.Queue != "1" || got.QueueWords != "1 match waiting" {
 		t.Errorf("got %+v, want one match waiting", got)
 	}
 	if !ended {

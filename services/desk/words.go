@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
+
+	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
 //go:embed words/*.json
@@ -62,7 +64,11 @@ var forms = map[plural.Form]string{
 }
 
 // count is the text of a key in the plural form of n, which replaces {n}.
+// What was counted no further has a text of its own, key.more.
 func (w words) count(key string, n int, with ...any) string {
+	if more, ok := w.text[key+".more"]; ok && n > postgres.CountedTo {
+		return more
+	}
 	form := forms[plural.Cardinal.MatchPlural(w.tag, n, 0, 0, 0, 0)]
 	if _, ok := w.text[key+"."+form]; !ok {
 		form = "other"
@@ -183,9 +189,18 @@ func (w words) functions() template.FuncMap {
 		"span":   w.span,
 		"due":    w.due,
 		"lang":   func() string { return w.lang },
+		"upto":   upTo,
 		"int":    func(n int64) int { return int(n) },
 		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}
 	maps.Copy(funcs, views(w))
 	return funcs
+}
+
+// upTo is a count as a figure, with a plus where it was counted no further.
+func upTo(n int) string {
+	if n > postgres.CountedTo {
+		return fmt.Sprintf("%d+", postgres.CountedTo)
+	}
+	return fmt.Sprint(n)
 }

@@ -28,7 +28,7 @@ func texts(t *testing.T, lang string) map[string]string {
 	return all
 }
 
-var pluralForms = regexp.MustCompile(`\.(zero|one|two|few|many|other)$`)
+var pluralForms = regexp.MustCompile(`\.(zero|one|two|few|many|other|more)$`)
 
 func TestBothLanguagesHaveTheSameKeysAndTheirPlurals(t *testing.T) {
 	en, cy := texts(t, "en"), texts(t, "cy")

@@ -40,6 +40,12 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		hidden as materialized (
 		  select hidden_people(@viewer) as id
 		),
+		hidden_match as materialized (
+		  select m.id
+		    from hidden h
+		    join match c on c.person = h.id and c.state <> 'superseded'
+		    join match m on m.incident = c.incident and m.involvement = c.involvement
+		),
 		work as (
 		  select a.owner,
 		         count(*) as open,
@@ -47,17 +53,10 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		         count(*) filter (where a.next_due < now()) as overdue,
 		         count(*) filter (where a.next_due >= now() and a.next_due < now() + interval '1 day') as soon
 		    from action a
-		    join match m on m.id = a.match
 		   where a.pdu in (select pdu from led)
 		     and a.owner_role = 'practitioner'
 		     and a.state in ('open', 'acknowledged')
-		     and not exists (
-		           select 1
-		             from match c
-		            where c.incident = m.incident
-		              and c.involvement = m.involvement
-		              and (c.state <> 'superseded' or c.id = m.id)
-		              and c.person in (select id from hidden))
+		     and a.match not in (select id from hidden_match)
 		   group by a.owner
 		),
 		cases as (
@@ -99,18 +98,30 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 // or heads, what is due first leading. Owner narrows them to one practitioner.
 func (db *DB) TeamActions(ctx context.Context, viewer casework.AccountID, owner string, after Key, limit int) ([]ActionItem, error) {
 	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (
+		  select x.*
+		    from unnest(`+overseenPDUs+`) s (pdu)
+		   cross join lateral (
+		           select a.id as action, a.next_due
+		             from action a
+		             join match m on m.id = a.match
+		            where a.pdu = s.pdu
+		              and a.state in ('open', 'acknowledged')
+		              and a.owner_role in ('practitioner', 'manager')
+		              and a.rule not in `+elsewhere+`
+		              and (@owner = '' or a.owner = @owner)
+		              and (a.next_due, a.id) > (@at, @id)
+		              and oversees(@viewer, a.person)
+		              and `+actionShown+`
+		            order by a.next_due, a.id
+		            limit @limit) x
+		   order by x.next_due, x.action
+		   limit @limit
+		)
 		select `+actionColumns+`
-		  from action a`+actionJoins+`
-		 where a.pdu = any(`+overseenPDUs+`)
-		   and a.state in ('open', 'acknowledged')
-		   and a.owner_role in ('practitioner', 'manager')
-		   and a.rule not in `+elsewhere+`
-		   and (@owner = '' or a.owner = @owner)
-		   and (a.next_due, a.id) > (@at, @id)
-		   and `+overseen+`
-		   and `+actionShown+`
-		 order by a.next_due, a.id
-		 limit @limit`,
+		  from page
+		  join action a on a.id = page.action`+actionJoins+`
+		 order by page.next_due, page.action`,
 		pgx.NamedArgs{"viewer": viewer, "owner": owner, "at": after.At, "id": after.ID, "limit": limit})
 	return collectActions(rows, "the team's actions")
 }

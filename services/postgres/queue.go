@@ -61,28 +61,46 @@ type QueueItem struct {
 	PDUName     string
 }
 
-// queueWhere is the condition of a queue's lists and counts alike, so that a
-// count can never tell of what a list hides. Heads see what their PDU's
+// queueRows are the first rows of a queue, for its lists and counts alike, so
+// that a count can never tell of what a list hides. Each PDU is read on its own
+// in the order of the index, and no further than the limit: a queue of many
+// thousands costs no more than its first page. Heads see what their PDU's
 // administrators see.
-const queueWhere = `
-	       a.owner_role = 'administrator'
-	   and a.rule = case when @states = '{confirmed}'::text[] then 'transfer_match' else 'acknowledge_match' end
-	   and a.owner in (select g.scope from account_role g where g.account = @viewer and g.role in ('administrator', 'head'))
-	   and (@pdu = '' or a.owner = @pdu)
-	   and a.state in ('open', 'acknowledged')
-	   and m.state = any(@states)
-	   and (@force = '' or i.force = @force)
-	   and (@band = '' or m.band = @band)
-	   and (@kind = '' or r.kind = @kind)
-	   and (@priority = '' or a.priority = @priority)
-	   and (@due = '' or a.next_due < (case @due when 'overdue' then now() else @until end))
-	   and not exists (
-	         select 1
-	           from match c
-	          where c.incident = m.incident
-	            and c.involvement = m.involvement
-	            and c.state <> 'superseded'
-	            and c.person in (select hidden_people(@viewer)))`
+const queueRows = `
+	select x.*
+	  from (select distinct g.scope
+	          from account_role g
+	         where g.account = @viewer
+	           and g.role in ('administrator', 'head')
+	           and (@pdu = '' or g.scope = @pdu)) s
+	 cross join lateral (
+	         select a.id as action, a.match, a.next_due, m.state, m.found_at
+	           from action a
+	           join match m on m.id = a.match
+	           join incident i on i.id = m.incident
+	           join revision r on r.incident = m.incident and r.number = m.revision
+	          where a.owner_role = 'administrator'
+	            and a.owner = s.scope
+	            and a.state in ('open', 'acknowledged')
+	            and (a.next_due, a.id) > (@at, @id)
+	            and a.rule = case when @states = '{confirmed}'::text[] then 'transfer_match' else 'acknowledge_match' end
+	            and m.state = any(@states)
+	            and (@force = '' or i.force = @force)
+	            and (@band = '' or m.band = @band)
+	            and (@kind = '' or r.kind = @kind)
+	            and (@priority = '' or a.priority = @priority)
+	            and (@due = '' or a.next_due < (case @due when 'overdue' then now() else @until end))
+	            and not exists (
+	                  select 1
+	                    from match c
+	                   where c.incident = m.incident
+	                     and c.involvement = m.involvement
+	                     and c.state <> 'superseded'
+	                     and c.person in (select hidden_people(@viewer)))
+	          order by a.next_due, a.id
+	          limit @limit) x
+	 order by x.next_due, x.action
+	 limit @limit`
 
 func (f QueueFilter) args(viewer casework.AccountID) pgx.NamedArgs {
 	states := []string{"open", "unsure"}
@@ -101,19 +119,18 @@ func (db *DB) Queue(ctx context.Context, viewer casework.AccountID, f QueueFilte
 	args := f.args(viewer)
 	args["at"], args["id"], args["limit"] = after.At, after.ID, limit
 	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (`+queueRows+`)
 		select m.id, a.id, m.state, m.band, m.probability, m.role, a.priority, a.next_due, a.acked_at, m.found_at,
 		       i.force, i.reference, r.kind, r.type, r.reported_at, r.domestic_abuse,
 		       p.id, p.crn, p.surname, p.forenames, p.rosh, p.pdu, u.name
-		  from action a
-		  join match m on m.id = a.match
+		  from page
+		  join action a on a.id = page.action
+		  join match m on m.id = page.match
 		  join incident i on i.id = m.incident
 		  join revision r on r.incident = m.incident and r.number = m.revision
 		  join person p on p.id = current_person(m.person)
 		  join pdu u on u.code = p.pdu
-		 where (a.next_due, a.id) > (@at, @id)
-		   and `+queueWhere+`
-		 order by a.next_due, a.id
-		 limit @limit`, args)
+		 order by page.next_due, page.action`, args)
 	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[QueueItem])
 	if err != nil {
 		return nil, fmt.Errorf("read the queue: %w", problem(err))
@@ -121,26 +138,28 @@ func (db *DB) Queue(ctx context.Context, viewer casework.AccountID, f QueueFilte
 	return items, nil
 }
 
+// CountedTo is how far a count goes: one more stands for more than that. Nobody
+// works differently for knowing whether ten or twenty thousand wait.
+const CountedTo = 1000
+
 // QueueCount says how much waits.
 type QueueCount struct {
-	Waiting int
+	Waiting int // CountedTo + 1 for more than CountedTo
 	Overdue int
 	Unsure  int
-	Oldest  *time.Time // when the oldest was found
+	Oldest  *time.Time // when the oldest of those counted was found
 }
 
 // QueueCount counts what Queue would list.
 func (db *DB) QueueCount(ctx context.Context, viewer casework.AccountID, f QueueFilter) (QueueCount, error) {
+	args := f.args(viewer)
+	args["at"], args["id"], args["limit"] = time.Time{}, 0, CountedTo+1
 	rows, _ := db.pool.Query(ctx, `
-		select count(*),
-		       count(*) filter (where a.next_due < now()),
-		       count(*) filter (where m.state = 'unsure'),
-		       min(m.found_at)
-		  from action a
-		  join match m on m.id = a.match
-		  join incident i on i.id = m.incident
-		  join revision r on r.incident = m.incident and r.number = m.revision
-		 where `+queueWhere, f.args(viewer))
+		select count(*)::int,
+		       (count(*) filter (where next_due < now()))::int,
+		       (count(*) filter (where state = 'unsure'))::int,
+		       min(found_at)
+		  from (`+queueRows+`) waiting`, args)
 	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[QueueCount])
 	if err != nil {
 		return n, fmt.Errorf("count the queue: %w", problem(err))

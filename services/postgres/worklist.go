@@ -92,19 +92,35 @@ const mine = `
 // transfers in the queue, countersignatures with the decision they are about.
 const elsewhere = `('acknowledge_match', 'transfer_match', 'countersign_decision')`
 
+// mineRows are the first of a viewer's open actions, read in the order of the
+// index and no further than the limit, as queueRows are.
+const mineRows = `
+	select x.*
+	  from ` + mine + `
+	 cross join lateral (
+	         select a.id as action, a.next_due, a.acked_at
+	           from action a
+	           join match m on m.id = a.match
+	          where a.owner_role = mine.role
+	            and a.owner = mine.owner
+	            and a.state in ('open', 'acknowledged')
+	            and a.rule not in ` + elsewhere + `
+	            and (a.next_due, a.id) > (@at, @id)
+	            and ` + actionShown + `
+	          order by a.next_due, a.id
+	          limit @limit) x
+	 order by x.next_due, x.action
+	 limit @limit`
+
 // Actions are those that a viewer owns and that are still open, what is due
 // first leading.
 func (db *DB) Actions(ctx context.Context, viewer casework.AccountID, after Key, limit int) ([]ActionItem, error) {
 	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (`+mineRows+`)
 		select `+actionColumns+`
-		  from `+mine+`
-		  join action a on a.owner_role = mine.role and a.owner = mine.owner`+actionJoins+`
-		 where a.state in ('open', 'acknowledged')
-		   and a.rule not in `+elsewhere+`
-		   and (a.next_due, a.id) > (@at, @id)
-		   and `+actionShown+`
-		 order by a.next_due, a.id
-		 limit @limit`,
+		  from page
+		  join action a on a.id = page.action`+actionJoins+`
+		 order by page.next_due, page.action`,
 		pgx.NamedArgs{"viewer": viewer, "at": after.At, "id": after.ID, "limit": limit})
 	return collectActions(rows, "the actions")
 }
@@ -135,16 +151,11 @@ type ActionCount struct {
 // ActionCount counts what Actions would list.
 func (db *DB) ActionCount(ctx context.Context, viewer casework.AccountID) (ActionCount, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select count(*),
-		       count(*) filter (where a.acked_at is null),
-		       count(*) filter (where a.next_due < now())
-		  from `+mine+`
-		  join action a on a.owner_role = mine.role and a.owner = mine.owner
-		  join match m on m.id = a.match
-		 where a.state in ('open', 'acknowledged')
-		   and a.rule not in `+elsewhere+`
-		   and `+actionShown,
-		pgx.NamedArgs{"viewer": viewer})
+		select count(*)::int,
+		       (count(*) filter (where acked_at is null))::int,
+		       (count(*) filter (where next_due < now()))::int
+		  from (`+mineRows+`) waiting`,
+		pgx.NamedArgs{"viewer": viewer, "at": time.Time{}, "id": 0, "limit": CountedTo + 1})
 	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[ActionCount])
 	if err != nil {
 		return n, fmt.Errorf("count the actions: %w", problem(err))
@@ -180,7 +191,7 @@ func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit in
 
 // overseenPDUs narrows the search to where the viewer's teams are, by an index.
 const overseenPDUs = `array(
-	         select coalesce(t.pdu, g.scope)
+	         select distinct coalesce(t.pdu, g.scope)
 	           from account_role g
 	           left join team t on t.code = g.scope and g.role = 'manager'
 	          where g.account = @viewer
