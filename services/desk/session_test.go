@@ -56,8 +56,8 @@ func TestSigningInChangesTheTokenAndSigningOutEndsIt(t *testing.T) {
 
 func TestASessionEndsWhenLeftAloneAndInAnyCase(t *testing.T) {
 	for name, set := range map[string]func(*desk.Config){
-		"idle":     func(c *desk.Config) { c.Idle = time.Millisecond },
-		"lifetime": func(c *desk.Config) { c.Lifetime = time.Millisecond },
+		"idle":     func(c *desk.Config) { c.Idle = time.Microsecond },
+		"lifetime": func(c *desk.Config) { c.Lifetime = time.Microsecond },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := open(t, set)
