@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +24,11 @@ type office struct {
 	now      time.Time
 	notifier *notifier.Notifier
 	observed []casework.Milestone
-	metrics  *prometheus.Registry
-	receipt  string
-	people   int
+
+	observing sync.Mutex
+	metrics   *prometheus.Registry
+	receipt   string
+	people    int
 }
 
 func open(t *testing.T) *office {
@@ -41,7 +44,11 @@ func open(t *testing.T) *office {
 		Store:   o.db,
 		Metrics: o.metrics,
 		Now:     func() time.Time { return o.now },
-		Observe: func(ms ...casework.Milestone) { o.observed = append(o.observed, ms...) },
+		Observe: func(ms ...casework.Milestone) {
+			o.observing.Lock() // several notifiers may work at once
+			defer o.observing.Unlock()
+			o.observed = append(o.observed, ms...)
+		},
 	})
 	return o
 }
