@@ -124,6 +124,8 @@ func diagnose(s postgres.Symptoms, r casework.Reconciliation, now time.Time) []f
 		"does a notifier run? (reportable up, or reportable serve notifier)")
 	waits(s.Unfired, s.UnfiredFor, time.Minute, "escalations overdue",
 		"does a notifier run? (reportable up, or reportable serve notifier)")
+	add(s.Unseen == 0, "give an account of their owner's role and place sight of the person, or reassign them: deploy/runbooks/ActionUnseen.md",
+		"open actions that no account of their owner may see: %d", s.Unseen)
 	waits(s.Unsealed, s.UnsealedFor, time.Minute, "lines of the audit trail that wait for their seal",
 		"any process of up or serve seals; does one run?")
 	waits(s.Quarantined, s.QuarantinedFor, 0, "things in quarantine", "reportable quarantine list")

@@ -18,6 +18,7 @@ type metrics struct {
 	refused               prometheus.Gauge
 	holidays              prometheus.Gauge
 	missed, silent        prometheus.Gauge
+	unseen                prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -68,7 +69,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "reportable_actions_silent",
 		Help: "Open actions for which no step is planned, so that nobody would hear of them again. It is 0.",
 	})
-	r.MustRegister(m.refused, m.holidays, m.missed, m.silent, m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
+	m.unseen = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "reportable_unseen_actions",
+		Help: "Open actions that no account of their owner may see, or whose owner has none. It is 0.",
+	})
+	r.MustRegister(m.unseen, m.refused, m.holidays, m.missed, m.silent, m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
 	return m
 }
 

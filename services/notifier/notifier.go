@@ -40,6 +40,8 @@ type Store interface {
 	// At night those that are urgent and unattended are among them.
 	Disagreeing(ctx context.Context, before, now time.Time, night bool, limit int) ([]casework.MatchID, error)
 	Backlogs(ctx context.Context, now time.Time) ([]casework.Backlog, error)
+	// UnseenActions counts open actions that nobody who owns them may see.
+	UnseenActions(ctx context.Context) (int, error)
 	// AuditSteps counts steps that should have been taken before a time, and open
 	// actions that nothing would ever be heard of again.
 	AuditSteps(ctx context.Context, before time.Time) (missed, silent int, err error)
@@ -240,8 +242,13 @@ func (n *Notifier) Measure(ctx context.Context) error {
 	_, until := n.policies.Load().Calendar.Covers()
 	n.metrics.holidays.Set(float64(until.Time().Unix()))
 	all, err := n.store.Backlogs(ctx, now)
+	if err != nil {
+		return err
+	}
+	n.metrics.backlog(all, now)
+	unseen, err := n.store.UnseenActions(ctx)
 	if err == nil {
-		n.metrics.backlog(all, now)
+		n.metrics.unseen.Set(float64(unseen))
 	}
 	return err
 }

@@ -32,6 +32,8 @@ type Symptoms struct {
 	// Unfired are steps of escalation that are overdue.
 	Unfired    int
 	UnfiredFor time.Duration
+	// Unseen are open actions that nobody who owns them may see.
+	Unseen int
 	// Unsealed lines of the trail wait for the sealer.
 	Unsealed    int
 	UnsealedFor time.Duration
@@ -94,7 +96,7 @@ func (db *DB) Examine(ctx context.Context) (Symptoms, error) {
 				return err
 			}
 		}
-		return nil
+		return tx.QueryRow(ctx, unseenActions).Scan(&s.Unseen)
 	})
 	if err != nil {
 		return s, fmt.Errorf("examine the database: %w", problem(err))
