@@ -2,6 +2,7 @@ package casework
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -166,3 +167,9 @@ const (
 
 // IncidentID is the ledger's number for one (force, reference).
 type IncidentID int64
+
+// OfDisclosure reports whether an action that police took speaks of a
+// disclosure of domestic violence (DVDS), however they write it.
+func OfDisclosure(action string) bool {
+	return strings.Contains(strings.ToLower(action), "dvds")
+}

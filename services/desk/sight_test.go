@@ -151,6 +151,24 @@ func TestAddressesOfVictimsAndCallersAreMaskedUntilAReasonIsGiven(t *testing.T) 
 	admin.get(path("/matches/%d/transfer", m.Match)).status(http.StatusOK).seesNot("body", scene.VictimAddress).seesNot("body", scene.CallerName)
 }
 
+func TestTheOutcomeOfADisclosureIsMaskedUntilAReasonIsGivenAndNeverTransferred(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	pgtest.Exec(t, w.DB, `update revision set body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb, '{actionsTaken}',
+		'["Words of advice given", "dvds-outcome", "DVDS-outcome: disclosure made"]')::text, 'UTF8')`)
+	w.Judge("administrator", m.Match, casework.VerdictConfirm)
+	u := w.as(t, "administrator")
+	for _, at := range []string{path("/matches/%d", m.Match), path("/actions/%d", m.Administrator)} {
+		p := u.get(at).status(http.StatusOK)
+		p.sees("main", "Words of advice given").seesNot("main", "dvds-outcome").seesNot("main", "DVDS")
+		p.sees(".desk-facts", "Words of advice givenMasked")
+	}
+	u.get(path("/matches/%d/addresses", m.Match)).submit("main form", "reason", "safeguarding").status(http.StatusOK).
+		sees("main", "dvds-outcome").sees("main", "DVDS-outcome: disclosure made")
+	u.get(path("/matches/%d/transfer", m.Match)).status(http.StatusOK).
+		sees(".desk-pack", "Words of advice given").seesNot("body", "dvds-outcome").seesNot("body", "DVDS").seesNot(".desk-pack", "Words of advice givenMasked")
+}
+
 func TestVictimStaffSeeTheIncidentAndNotTheCase(t *testing.T) {
 	w := open(t)
 	p := w.Person(scene.Case{RoSH: casework.RoSHHigh, Registers: []string{"ADVP"}})

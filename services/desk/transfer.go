@@ -35,6 +35,7 @@ func (v *visit) transferPage(status int, m postgres.MatchView, mistakes ...field
 	}
 	incident := viewIncident(m, false)
 	incident.OpenHref = ""
+	incident.Disclosed = false // nor does it hint at a disclosure
 	v.viewed("match", m.ID, nil)
 	return v.page(status, "transfer", transferPage{
 		MatchView: m, Incident: incident, Person: viewPerson(m.Person, m.Places),

@@ -86,6 +86,7 @@ type incidentView struct {
 	Opened      bool   // the addresses were opened, with a reason
 	OpenHref    string // where to open them; empty where nobody may
 	PlaceMasked bool
+	Disclosed   bool // police sent what became of a disclosure, and it is masked
 }
 
 type party struct {
@@ -111,7 +112,21 @@ func viewIncident(m postgres.MatchView, opened bool) incidentView {
 			v.PlaceMasked = true
 		}
 	}
+	if !opened {
+		v.hideDisclosure()
+	}
 	return v
+}
+
+// hideDisclosure leaves out what became of a disclosure to somebody who may be
+// at risk: whom it is about must not learn that it was made.
+func (v *incidentView) hideDisclosure() {
+	without := func(codes []string) []string {
+		kept := slices.DeleteFunc(slices.Clone(codes), casework.OfDisclosure)
+		v.Disclosed = v.Disclosed || len(kept) < len(codes)
+		return kept
+	}
+	v.ActionsTaken, v.Factors = without(v.ActionsTaken), without(v.Factors)
 }
 
 func samePlace(p casework.Involvement, at casework.Location) bool {
