@@ -43,3 +43,30 @@ func TestOnlyAConfirmationCanBeRetractedAndNotByAPractitioner(t *testing.T) {
 	w.as(t, "manager").get(at).status(http.StatusOK)
 	w.as(t, "gwent administrator").get(at).status(http.StatusNotFound)
 }
+
+func TestASecondCandidateIsNotConfirmedWhileAnotherIs(t *testing.T) {
+	w := open(t)
+	first := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	second := w.Match(scene.Report{Person: w.Person(scene.Case{}), Incident: first.Incident})
+	w.Judge("administrator", first.Match, casework.VerdictConfirm)
+	state := func() string {
+		return w.read("select state from match where id = $1", second.Match)
+	}
+	admin := w.as(t, "administrator")
+	confirm := func() *page {
+		seen, err := w.DB.Match(t.Context(), w.Accounts["administrator"].ID, second.Match)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return admin.post(path("/matches/%d/verdict", second.Match), "verdict", "confirm", "seen", seen.Seen)
+	}
+	confirm().status(http.StatusConflict)
+	if state() != "dismissed" {
+		t.Errorf("got %s, want dismissed: one human being is one person", state())
+	}
+	w.Judge("manager", first.Match, casework.VerdictRetract)
+	confirm().status(http.StatusOK)
+	if state() != "confirmed" {
+		t.Errorf("got %s once the other was retracted, want confirmed", state())
+	}
+}

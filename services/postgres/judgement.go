@@ -77,6 +77,13 @@ func (db *DB) Judge(ctx context.Context, j Judgement) ([]casework.Milestone, err
 		if held, err := heldByAnother(ctx, tx, m.ID, j.By.ID); err != nil || held && j.Verdict != casework.VerdictRetract {
 			return cmp.Or(err, casework.ErrChanged)
 		}
+		if j.Verdict == casework.VerdictConfirm {
+			// Overruling a dismissal needs the other confirmation retracted first.
+			others, err := m.others(ctx, tx, `c.state = 'confirmed'`)
+			if err != nil || len(others) > 0 {
+				return cmp.Or(err, casework.ErrChanged)
+			}
+		}
 		if err := m.judge(ctx, tx, j.Verdict, j.By.Subject, j.Reason, j.Reason); err != nil {
 			return err
 		}
