@@ -41,6 +41,10 @@ type Config struct {
 	// Every is how often the lists are brought up to date by themselves, and how
 	// often a long poll looks. Default 15 s and 1 s.
 	Every, Look time.Duration
+	// Patience is how long a force may take to read a part of a list, and
+	// Longest how long the whole: until then it holds a connection and a snapshot
+	// of the database. Default 15 s and 10 min.
+	Patience, Longest time.Duration
 	// Waiting is how many requests of one force may be open at once. Default 8.
 	Waiting int
 }
@@ -65,6 +69,12 @@ func NewServer(c Config) *Server {
 	}
 	if c.Look == 0 {
 		c.Look = time.Second
+	}
+	if c.Patience == 0 {
+		c.Patience = 15 * time.Second
+	}
+	if c.Longest == 0 {
+		c.Longest = 10 * time.Minute
 	}
 	if c.Waiting == 0 {
 		c.Waiting = 8
@@ -230,7 +240,8 @@ func (s *Server) changes(w http.ResponseWriter, r *http.Request, force string) {
 // give writes the list, or what has changed since after, as lines of JSON.
 func (s *Server) give(w http.ResponseWriter, r *http.Request, force string, after int64) {
 	sent := false
-	err := WriteList(r.Context(), s.Store, force, after, s.Now(), w, func(cursor int64, entries int) error {
+	to := &impatient{to: w, control: http.NewResponseController(w), each: s.Patience, end: time.Now().Add(s.Longest)}
+	err := WriteList(r.Context(), s.Store, force, after, s.Now(), to, func(cursor int64, entries int) error {
 		if entries > 0 { // a poll that brings nothing tells nothing about anybody
 			if err := s.Store.Record(r.Context(), postgres.Audit{Actor: "force:" + force, What: "WATCHLIST_READ", Service: "caseload",
 				SubjectType: "WATCHLIST", SubjectID: force, Correlation: telemetry.RequestID(r.Context()),
@@ -244,7 +255,26 @@ func (s *Server) give(w http.ResponseWriter, r *http.Request, force string, afte
 	})
 	if err != nil {
 		s.fail(w, r, force, sent, err)
+		return
 	}
+	_ = to.control.SetWriteDeadline(time.Time{}) // the next request on the connection has its own
+}
+
+// impatient gives up on a reader that takes too long over a part, or the whole.
+type impatient struct {
+	to      io.Writer
+	control *http.ResponseController
+	each    time.Duration
+	end     time.Time
+}
+
+func (i *impatient) Write(b []byte) (int, error) {
+	until := time.Now().Add(i.each)
+	if until.After(i.end) {
+		until = i.end
+	}
+	_ = i.control.SetWriteDeadline(until) // a writer without deadlines, as in tests, has no slow readers either
+	return i.to.Write(b)
 }
 
 // Lists is where watch lists are read.
