@@ -91,10 +91,15 @@ func (c *Courier) tell(ctx context.Context, to casework.Owner, last bool) (more 
 		return false, err
 	}
 	var remotes []string
+	var refused []error // addresses that are given up; those after them are still told
 	for i, address := range d.Addresses {
 		m := Compose(d.Notices, c.Desk)
 		m.ID, m.To = fmt.Sprintf("%s.%d", d.MessageID, i+1), address
 		remote, err := c.Channel.Send(ctx, m)
+		if err != nil && (last || permanent(err)) {
+			refused = append(refused, err)
+			continue
+		}
 		if err != nil {
 			return false, c.failed(ctx, d, err, last)
 		}
@@ -102,14 +107,26 @@ func (c *Courier) tell(ctx context.Context, to casework.Owner, last bool) (more 
 			remotes = append(remotes, remote)
 		}
 	}
+	problem := errors.Join(refused...)
+	if problem != nil && len(refused) == len(d.Addresses) {
+		return false, c.failed(ctx, d, problem, last)
+	}
+	if problem == nil {
+		return true, c.told(ctx, d, remotes, "")
+	}
+	c.Outcomes.WithLabelValues(d.Channel, "failed").Add(float64(len(refused)))
+	c.Log.Error("some addresses could not be told", "delivery", d.ID, "channel", d.Channel, "addresses", len(refused), "error", problem)
+	return true, c.told(ctx, d, remotes, problem.Error())
+}
+
+func (c *Courier) told(ctx context.Context, d casework.Delivery, remotes []string, problem string) error {
 	c.Outcomes.WithLabelValues(d.Channel, "sent").Inc()
-	c.Log.Info("notices told", "delivery", d.ID, "channel", d.Channel, "role", to.Role, "notices", len(d.Notices))
-	return true, c.Store.Delivered(ctx, d.ID, "sent", strings.Join(remotes, " "), "")
+	c.Log.Info("notices told", "delivery", d.ID, "channel", d.Channel, "role", d.To.Role, "notices", len(d.Notices))
+	return c.Store.Delivered(ctx, d.ID, "sent", strings.Join(remotes, " "), problem)
 }
 
 func (c *Courier) failed(ctx context.Context, d casework.Delivery, cause error, last bool) error {
-	var permanent interface{ Permanent() bool }
-	if last || errors.As(cause, &permanent) && permanent.Permanent() {
+	if last || permanent(cause) {
 		c.Outcomes.WithLabelValues(d.Channel, "failed").Inc()
 		c.Log.Error("notices could not be told", "delivery", d.ID, "channel", d.Channel, "error", cause)
 		if err := c.Store.Delivered(ctx, d.ID, "failed", "", cause.Error()); err != nil {
@@ -119,6 +136,11 @@ func (c *Courier) failed(ctx context.Context, d casework.Delivery, cause error, 
 	}
 	c.Outcomes.WithLabelValues(d.Channel, "again").Inc()
 	return errors.Join(cause, c.Store.Delivered(ctx, d.ID, "queued", "", cause.Error()))
+}
+
+func permanent(err error) bool {
+	var p interface{ Permanent() bool }
+	return errors.As(err, &p) && p.Permanent()
 }
 
 // Sweeping is what a courier's sweep needs of the ledger.

@@ -23,12 +23,16 @@ import (
 type postbox struct {
 	sent []notifier.Message
 	fail error
+	bad  string // if not empty, what fails is this address alone
 }
 
 func (p *postbox) Name() string { return "mail" }
 
 func (p *postbox) Send(_ context.Context, m notifier.Message) (string, error) {
 	p.sent = append(p.sent, m)
+	if p.bad != "" && p.bad != m.To {
+		return "", nil
+	}
 	return "", p.fail
 }
 
@@ -129,6 +133,29 @@ func TestAMessageThatCannotGoIsSetDownAsFailed(t *testing.T) {
 		t.Errorf("got %v, want the job to be given up", err)
 	}
 	o.want(pgtest.All[string](t, o.db, `select state from delivery`), "failed")
+}
+
+func TestOneAddressThatIsRefusedDoesNotStopThoseAfterIt(t *testing.T) {
+	o := open(t)
+	c, box := courier(o)
+	o.exec(`insert into staff (code, name, role, pdu, team, email) values
+		('H1', 'Head One', 'head', 'N03SW1', '', 'a@probation.example'), ('H2', 'Head Two', 'head', 'N03SW1', '', 'b@probation.example')
+		on conflict (code) do update set email = excluded.email, role = excluded.role, pdu = excluded.pdu`)
+	i := o.incident(casework.Incident{Reference: "B1"})
+	o.handle(o.found(o.match(i, o.person("low"), 1, casework.Certain)))
+	o.exec(`update notice set owner_role = 'head', owner = 'N03SW1' where owner = 'P1'`)
+	box.fail, box.bad = events.Permanent(errors.New("refused")), "a@probation.example"
+	if err := c.Work(t.Context(), telling(casework.HeadOfPDU, "N03SW1", 1)); err != nil {
+		t.Errorf("got %v, want the others to be told", err)
+	}
+	var to []string
+	for _, m := range box.sent {
+		to = append(to, m.To)
+	}
+	if !slices.Contains(to, "a@probation.example") || !slices.Contains(to, "b@probation.example") {
+		t.Errorf("tried %d addresses, want all", len(to))
+	}
+	o.want(pgtest.All[string](t, o.db, `select state || ' ' || problem from delivery`), "sent refused")
 }
 
 func TestWhatWasReadInTheDeskIsNotMailed(t *testing.T) {
