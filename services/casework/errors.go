@@ -19,3 +19,7 @@ var ErrChanged = errors.New("changed since it was shown")
 
 // ErrOwnDecision says that somebody tried to countersign their own decision.
 var ErrOwnDecision = errors.New("nobody countersigns their own decision")
+
+// ErrUnseen says that work was to be given to somebody who may not see whom it
+// is about.
+var ErrUnseen = errors.New("they may not see whom it is about")

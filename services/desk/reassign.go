@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -49,6 +50,9 @@ func reassignNow(v *visit) error {
 	}
 	err = v.DB.Reassign(v.Context(), postgres.Reassignment{Action: casework.ActionID(id), To: to,
 		AckDue: v.Calendar.Add(v.now, 4*time.Hour), By: v.me, Correlation: v.correlation()})
+	if errors.Is(err, casework.ErrUnseen) {
+		return v.reassignPage(http.StatusUnprocessableEntity, fieldError{"to", "reassign.unseen"})
+	}
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -62,6 +63,23 @@ func TestAManagerGivesAnActionToSomebodyElse(t *testing.T) {
 		t.Errorf("%d steps chase the new owner, want 1", got)
 	}
 	w.as(t, "second practitioner").get("/actions").count("tr[data-action]", 1)
+}
+
+func TestWorkOnARestrictedCaseIsNotGivenToSomebodyWhoMayNotSeeIt(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{Restricted: true})})
+	page := w.as(t, "manager").get(path("/actions/%d/reassign", m.Practitioner)).status(http.StatusOK)
+	refused := func(why string) {
+		t.Helper()
+		page.submit("main form", "to", scene.Stand).status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "They may not see this person")
+		if w.rows("action where id = $1 and owner = $2", m.Practitioner, scene.Practitioner) != 1 {
+			t.Errorf("%s: it was given away", why)
+		}
+	}
+	refused("no sight of the case")
+	pgtest.Exec(t, w.DB, "update account set disabled_at = now() where staff = $1", scene.Stand)
+	refused("no account")
+	page.submit("main form", "to", scene.Manager).status(http.StatusOK).sees("main", "With Mair Manager")
 }
 
 func TestCoverIsArrangedAndEnded(t *testing.T) {

@@ -144,6 +144,24 @@ func (db *DB) Colleagues(ctx context.Context, viewer casework.AccountID) ([]Coll
 	return all, nil
 }
 
+// unseenBy says whether an account of a member of staff, s, may not open an
+// action, a: it would lie with somebody to whom it does not exist. Who has not
+// signed in yet has no account to ask about, and gets no restricted case.
+const unseenBy = `(
+	       exists (
+	         select 1
+	           from account u
+	          where u.staff = s.code
+	            and u.disabled_at is null
+	            and not match_visible(u.id, a.match))
+	    or not exists (select 1 from account u where u.staff = s.code and u.disabled_at is null)
+	   and exists (
+	         select 1
+	           from person p
+	          where p.id = current_person(a.person)
+	            and (   p.restricted and p.practitioner <> s.code
+	                 or exists (select 1 from restriction r where r.person = p.id and (r.until is null or r.until > now())))))`
+
 // Reassignment gives one action to somebody else.
 type Reassignment struct {
 	Action      casework.ActionID
@@ -155,7 +173,8 @@ type Reassignment struct {
 
 // Reassign gives an action to another practitioner or manager of the PDU. They
 // have not seen it, so its acknowledgement begins anew; the time to decide
-// stays as it was. Both are told. Repeated, it does nothing more.
+// stays as it was. Both are told. Repeated, it does nothing more. It is
+// casework.ErrUnseen if they may not see whom it is about.
 func (db *DB) Reassign(ctx context.Context, r Reassignment) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		a, err := lockAction(ctx, tx, r.By.ID, r.Action)
@@ -169,17 +188,21 @@ func (db *DB) Reassign(ctx context.Context, r Reassignment) error {
 		}
 		var role casework.OwnerRole
 		var from string
+		var unseen bool
 		err = tx.QueryRow(ctx, `
-			select s.role, a.owner
+			select s.role, a.owner, `+unseenBy+`
 			  from action a
 			  join staff s on s.code = @to and s.pdu = a.pdu and s.gone_at is null and s.role in ('practitioner', 'manager')
 			 where a.id = @action`,
-			pgx.NamedArgs{"to": r.To, "action": r.Action}).Scan(&role, &from)
+			pgx.NamedArgs{"to": r.To, "action": r.Action}).Scan(&role, &from, &unseen)
 		if err != nil {
 			return notThere(err)
 		}
 		if from == r.To {
 			return nil
+		}
+		if unseen {
+			return casework.ErrUnseen
 		}
 		_, err = tx.Exec(ctx, `
 			update action
