@@ -42,8 +42,8 @@ type Ledger interface {
 	QuarantineEvent(ctx context.Context, stage string, e events.Event, reason string, attempts int) error
 	// SetAside does so for an incident that the sweeper found.
 	SetAside(ctx context.Context, stage string, incident casework.IncidentID, reason string, attempts int, at time.Time) error
-	// Reconcile counts where every revision is.
-	Reconcile(ctx context.Context, now time.Time) (casework.Reconciliation, error)
+	// ReconcileAlone counts where every revision is, if nobody else is at it.
+	ReconcileAlone(ctx context.Context, now time.Time) (counts casework.Reconciliation, done bool, err error)
 }
 
 // Register is who is under supervision, ready to be searched.

@@ -21,6 +21,8 @@ const (
 	sweepEvery = 5 * time.Second
 	// countEvery is how often it is counted where everything is.
 	countEvery = time.Minute
+	// countShare is how many times as long as a count took none follows at least.
+	countShare = 20
 	// enough is how often an incident that the sweeper finds may fail alone
 	// before it is set aside.
 	enough = 5
@@ -60,16 +62,23 @@ func (m *Matcher) sweepUntil(ctx context.Context) {
 
 func (m *Matcher) countUntil(ctx context.Context) {
 	for ctx.Err() == nil {
-		counts, err := m.Ledger.Reconcile(ctx, m.Now())
+		began := time.Now()
+		counts, done, err := m.Ledger.ReconcileAlone(ctx, m.Now())
 		m.report(ctx, "count where every revision is", err)
-		if err == nil {
+		if done {
 			m.Metrics.reconciled(counts)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(countEvery):
+		case <-time.After(pauseAfter(time.Since(began))):
 		}
 	}
+}
+
+// pauseAfter is how long not to count after a count that took so long: a large
+// ledger is counted less often, and not all the time.
+func pauseAfter(took time.Duration) time.Duration {
+	return max(countEvery, countShare*took)
 }
 
 func (m *Matcher) report(ctx context.Context, doing string, err error) {

@@ -113,9 +113,29 @@ var checks = []struct{ what, query string }{
 // Reconcile says where every accepted revision is at a time, all in one
 // snapshot.
 func (db *DB) Reconcile(ctx context.Context, now time.Time) (casework.Reconciliation, error) {
-	var r casework.Reconciliation
+	r, _, err := db.reconcile(ctx, now, false)
+	return r, err
+}
+
+// counting is the advisory lock of those who count where everything is again
+// and again: it reads the whole ledger, so one does it at a time.
+const counting = 0x636f756e74 // "count"
+
+// ReconcileAlone is Reconcile if nobody else is at it this way, and says whether
+// it was done.
+func (db *DB) ReconcileAlone(ctx context.Context, now time.Time) (casework.Reconciliation, bool, error) {
+	return db.reconcile(ctx, now, true)
+}
+
+func (db *DB) reconcile(ctx context.Context, now time.Time, alone bool) (r casework.Reconciliation, done bool, err error) {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+		if alone {
+			var mine bool
+			if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(counting)).Scan(&mine); err != nil || !mine {
+				return err
+			}
+		}
 		err := tx.QueryRow(ctx, `
 			select count(*),
 			       count(*) filter (where disposition = 'matched'),
@@ -148,10 +168,11 @@ func (db *DB) Reconcile(ctx context.Context, now time.Time) (casework.Reconcilia
 				r.Unaccounted += f.Count
 			}
 		}
+		done = true
 		return nil
 	})
 	if err != nil {
-		return r, fmt.Errorf("reconcile: %w", problem(err))
+		return r, false, fmt.Errorf("reconcile: %w", problem(err))
 	}
-	return r, nil
+	return r, done, nil
 }
