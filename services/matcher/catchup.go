@@ -46,6 +46,12 @@ func (m *Matcher) catchUp(ctx context.Context, atLeast int64) error {
 
 // load reads everybody, normalising on all cores while it reads.
 func (m *Matcher) load(ctx context.Context) (version int64, people int, err error) {
+	// Whom a load that failed took in may be gone by now, and no version would
+	// ever tell of it.
+	for id := range m.people {
+		m.Register.Remove(id)
+	}
+	clear(m.people)
 	m.Register.PutAll(func(put func(casework.PersonID, casework.Identity) bool) {
 		version, err = m.Ledger.RegisterPeople(ctx, func(p casework.RegisterPerson) error {
 			people++
