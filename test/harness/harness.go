@@ -169,6 +169,24 @@ func (w *World) Settled() {
 	}, func() string { return "still " + last })
 }
 
+// Followed waits until the open work, too, is with whom the case record and the
+// hour give it to. The notifier's sweep sees to that, and takes its time.
+func (w *World) Followed() {
+	w.Helper()
+	w.Settled()
+	var left []casework.MatchID
+	w.Eventually(func() bool {
+		now := w.Now()
+		var err error
+		left, err = w.DB.Disagreeing(context.Background(), time.Now(), now, !casework.EnglandAndWales().IsWorking(now), 1000)
+		if err != nil {
+			w.Fatal(err)
+		}
+		return len(left) == 0
+	}, func() string { return fmt.Sprintf("%d matches whose actions have not followed", len(left)) })
+	w.Settled()
+}
+
 // Eventually waits until something is so. What says what is missing; as long as
 // that changes, there is hope.
 func (w *World) Eventually(so func() bool, what func() string) {

@@ -2,8 +2,11 @@ package stories_test
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/harness"
@@ -57,6 +60,7 @@ func TestThePilotFromExtractAndExportsToMatchesAndActions(t *testing.T) {
 		t.Errorf("got %+v, want all %d accounted for and none in quarantine", r, accepted)
 	}
 
+	w.Followed() // the second extract gave some cases to somebody else
 	before := w.Effects()
 	for _, e := range exports {
 		if again := w.Police(e.Force).SendsFile(filepath.Join(dir, e.File)); again.Accepted != 0 {
@@ -64,8 +68,8 @@ func TestThePilotFromExtractAndExportsToMatchesAndActions(t *testing.T) {
 		}
 	}
 	w.Settled()
-	if w.Effects() != before {
-		t.Error("sending everything twice changed the record")
+	if diff := cmp.Diff(strings.Split(before, "\n"), strings.Split(w.Effects(), "\n")); diff != "" {
+		t.Errorf("sending everything twice changed the record:\n%.2000s", diff)
 	}
 	lap("sent twice")
 	onePerMatch(t, w)
