@@ -438,3 +438,19 @@ func TestAChangedPolicyFileIsTakenAndARefusedOneIsNot(t *testing.T) {
 		t.Error("the mended policy was not taken")
 	}
 }
+
+func TestACoverWhoMayNotSeeThePersonDoesNotGetTheWork(t *testing.T) {
+	o := open(t)
+	p := o.person("high")
+	o.exec(`update person set restricted = true where id = $1`, p)
+	o.exec(`insert into cover (staff, by_staff, starts, ends, set_by) values ('P1', 'P2', $1, $2, 'x')`, london("2026-11-18 00:00"), london("2026-11-26 00:00"))
+	o.exec(`with a as (insert into account (subject, name, staff) values ('p2', 'x', 'P2') returning id)
+	        insert into account_role (account, role, scope) select id, 'practitioner', 'P2' from a`)
+	i := o.incident(casework.Incident{Reference: "R1"})
+	o.handle(o.found(o.match(i, p, 1, casework.Certain)))
+	o.want(o.actions(i)[1:], "review_incident open manager M1 high unverified")
+	o.now = london("2026-11-18 10:30")
+	if n, err := o.notifier.Sweep(t.Context()); n != 0 || err != nil {
+		t.Errorf("there is something left to sweep: %d, %v", n, err)
+	}
+}

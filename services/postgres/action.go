@@ -401,8 +401,8 @@ func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool
 		  where a.state in ('open', 'acknowledged')
 		    and (   p.pdu <> a.pdu
 		         or p.team <> a.team
-		         or holder(p.practitioner, @now) <> a.practitioner
-		         or a.owner_role = 'manager' and holder(t.manager, @now) not in (a.owner, '') and not `+givenAction+`
+		         or `+heldFrom(`p.practitioner`)+` <> a.practitioner
+		         or a.owner_role = 'manager' and `+heldFrom(`t.manager`)+` not in (a.owner, '') and not `+givenAction+`
 		         or s.gone_at is not null)
 		  order by a.id
 		  limit @limit)

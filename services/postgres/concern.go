@@ -180,7 +180,7 @@ func subjects(ctx context.Context, tx pgx.Tx, all []*casework.Concern, now time.
 		select w.n,
 		       p.id, p.crn, p.order_type, p.rosh, p.mappa_category, p.mappa_level, p.registers, p.restricted,
 		       p.victim_contact, p.circumstances, p.pdu, p.team,
-		       holder(p.practitioner, @now), holder(t.manager, @now), p.supervised,
+		       `+heldFrom(`p.practitioner`)+`, `+heldFrom(`t.manager`)+`, p.supervised,
 		       s.gone_at is not null,
 		       b.gone_at is not null,
 		       u.region,

@@ -245,6 +245,23 @@ func (db *DB) Reassign(ctx context.Context, r Reassignment) error {
 	return nil
 }
 
+// heldFrom is who has work on a case, p, that is somebody's: they, their cover,
+// or nobody. A cover who may not see the person gets none of it.
+func heldFrom(whose string) string {
+	return `(
+	         select case
+	                  when h.code not in (` + whose + `, '')
+	                   and exists (
+	                         select 1
+	                           from account u
+	                          where u.staff = h.code
+	                            and u.disabled_at is null
+	                            and not visible(u.id, p.id)) then ''
+	                  else h.code
+	                end
+	           from (select holder(` + whose + `, @now) as code) h)`
+}
+
 // Cover has one member of staff stand in for another for a time.
 type Cover struct {
 	Staff       string

@@ -66,7 +66,7 @@ func dueSteps(ctx context.Context, tx pgx.Tx, now time.Time, limit int) ([]casew
 		            and l.n > s.n
 		            and l.kind = s.kind
 		            and l.cancelled_at is null),
-		       p.pdu, p.team, holder(p.practitioner, @now), holder(t.manager, @now),
+		       p.pdu, p.team, `+heldFrom(`p.practitioner`)+`, `+heldFrom(`t.manager`)+`,
 		       b.gone_at is not null,
 		       not exists (
 		         select 1
