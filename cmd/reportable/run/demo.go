@@ -77,6 +77,21 @@ func (d *demo) begin(ctx context.Context, db *postgres.DB, mark string) error {
 	return os.WriteFile(mark, kept, 0o600)
 }
 
+// notReal refuses a register whose caseload came without personas: anybody
+// could sign in, without a password, to real people. That of a demo has them
+// from its first start on.
+func notReal(ctx context.Context, db *postgres.DB) error {
+	register, err := db.Register(ctx)
+	if err != nil || register.ExtractDate.IsZero() {
+		return err
+	}
+	personas, err := db.Personas(ctx)
+	if err == nil && len(personas) == 0 {
+		err = errors.New("the register holds a caseload that the demo did not make, and nobody signs in to real people without a password; leave out --demo, or start it on an empty register before a caseload is imported")
+	}
+	return err
+}
+
 // supervise imports the world's people by the way that a real extract takes.
 func (d *demo) supervise(ctx context.Context, db *postgres.DB, o UpOptions) error {
 	from, to := io.Pipe()

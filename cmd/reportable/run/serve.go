@@ -37,6 +37,11 @@ func Serve(ctx context.Context, c *Config, o Options, names []string, out io.Wri
 		return err
 	}
 	defer done()
+	if o.Demo && slices.Contains(names, "desk") {
+		if err := notReal(ctx, db); err != nil {
+			return fmt.Errorf("serve the desk as a demo: %w", err)
+		}
+	}
 	o.Delivery, o.SignIn = c.Delivery, c.SignIn
 	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners, o)
 	if err != nil {
