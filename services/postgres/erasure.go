@@ -12,8 +12,8 @@ import (
 
 // Erase takes the personal data of up to limit incidents out of the record,
 // whose time is over by the retention: bodies, what was copied out of them, the
-// values in the evidence, and what identity digests could be guessed from. What
-// stays is the key, the keyed digest, times and outcome.
+// values in the evidence, what people wrote about them, and what identity
+// digests could be guessed from. What stays is the key, the keyed digest, times and outcome.
 //
 // What matched nobody is erased only if it is settled so with the register as
 // it stands: the version is held while we look. So no incident is erased that
@@ -31,7 +31,7 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 			return err
 		}
 		var batch pgx.Batch
-		args := pgx.NamedArgs{"incidents": ids, "now": now}
+		args := pgx.NamedArgs{"incidents": ids, "now": now, "erased": "[erased]", "code": anotherCandidate}
 		batch.Queue(`
 			update revision
 			   set body = null,
@@ -48,16 +48,37 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 			 where incident = any(@incidents)
 			   and body is not null`, args)
 		batch.Queue(`
-			update match
+			update match m
 			   set evidence = '{}',
+			       state_reason = case
+			         when m.state_reason not in ('', @code) and exists (
+			                select 1
+			                  from judgement j
+			                 where j.match = m.id
+			                   and j.reason = m.state_reason) then @erased
+			         else m.state_reason -- one of ours
+			       end,
 			       identity_digest = '', -- no key: names could be tried against it
 			       erased_at = @now
 			 where incident = any(@incidents)
 			   and erased_at is null`, args)
 		batch.Queue(`
 			update judgement
-			   set identity_digest = ''
+			   set identity_digest = '',
+			       reason = case when reason in ('', @code) then reason else @erased end
 			 where match in (select id from match where incident = any(@incidents))`, args)
+		// What people wrote about the incident names whom it likes. That they wrote
+		// something stays, with who, when and the outcome.
+		batch.Queue(`
+			update decision
+			   set rationale = @erased,
+			       risk_reason = case when risk_reason = '' then '' else @erased end,
+			       countersign_note = case when countersign_note = '' then '' else @erased end
+			 where action in (select id from action where incident = any(@incidents))`, args)
+		batch.Queue(`
+			update checklist
+			   set note = case when note = '' then '' else @erased end
+			 where action in (select id from action where incident = any(@incidents))`, args)
 		// What somebody typed and never sent, for a decision that is asked no more.
 		batch.Queue(`
 			delete from draft
