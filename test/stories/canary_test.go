@@ -84,12 +84,17 @@ func TestANameNeverLeaks(t *testing.T) {
 	// time passes.
 	w.Discards("A2")
 	w.Passes(30 * 24 * time.Hour)
-	erased, err := matcher.NewEraser(w.DB, casework.Retention{}, w.Now, nil, nil).Erase(context.Background())
-	if err != nil || erased.Discarded != 1 || erased.Unmatched != 1 {
-		t.Errorf("erased %+v and %v, want what was discarded and what concerns nobody", erased, err)
-	}
-	want(t, "tables with what concerns nobody", w.Tables("Kanarithird"))
-	want(t, "tables with what was discarded", w.Tables("Kanaripoison"))
+	eraser := matcher.NewEraser(w.DB, casework.Retention{}, w.Now, nil, nil)
+	var left []string
+	w.Eventually(func() bool {
+		// What the process's own eraser has under its lock is passed over.
+		if _, err := eraser.Erase(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		// what concerns nobody, and what was discarded
+		left = append(w.Tables("Kanarithird"), w.Tables("Kanaripoison")...)
+		return len(left) == 0
+	}, func() string { return "names not erased from " + strings.Join(left, ", ") })
 	clean(t, "the logs", w.Journal())
 }
 
