@@ -87,7 +87,7 @@ func TestANameNeverLeaks(t *testing.T) {
 	eraser := matcher.NewEraser(w.DB, casework.Retention{}, w.Now, nil, nil)
 	var left []string
 	w.Eventually(func() bool {
-		// What the process's own eraser has under its lock is passed over.
+		// A row that somebody else has under a lock is passed over, until the next time.
 		if _, err := eraser.Erase(context.Background()); err != nil {
 			t.Fatal(err)
 		}
