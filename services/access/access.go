@@ -49,6 +49,9 @@ var (
 		casework.Practitioner, casework.Manager, casework.HeadOfPDU, casework.VictimStaff, casework.DutyOfficer}}
 	// Oversee: countersign, reassign, cover, read the team's board.
 	Oversee = Rule{Name: "oversee", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU}}
+	// RecordCalls: say that somebody took an action by telephone.
+	RecordCalls = Rule{Name: "record calls", Roles: []casework.OwnerRole{
+		casework.Administrator, casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
 	// ReadTrail: search and verify the audit trail.
 	ReadTrail = Rule{Name: "read the trail", Roles: []casework.OwnerRole{casework.Auditor}}
 	// Operate: what flows and what is late, without a name.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
@@ -20,6 +21,7 @@ type actionPage struct {
 	MayDecide    bool
 	MayComplete  bool // done by saying so
 	MayReassign  bool
+	MayTelephone bool // say that somebody took it by telephone
 	Checklist    []casework.Item
 	Elsewhere    string // where the action is done, if it is not here
 }
@@ -53,6 +55,7 @@ func action(v *visit) error {
 		p.MayComplete = a.Owns && a.State.Open()
 	}
 	p.MayReassign = a.Oversees && a.State.Open() && (a.OwnerRole == casework.Practitioner || a.OwnerRole == casework.Manager)
+	p.MayTelephone = access.RecordCalls.Allows(&v.me) && a.State.Open()
 	if p.Checklist, err = v.DB.Checklist(v.Context(), a.ID); err != nil {
 		return err
 	}

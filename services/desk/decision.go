@@ -165,9 +165,14 @@ func needsCountersignature(a postgres.ActionView, d postgres.NewDecision) bool {
 }
 
 func (v *visit) consultedAt(form map[string]string) (time.Time, bool) {
+	return v.momentIn(form, "consulted")
+}
+
+// momentIn reads a time from the five boxes of a form.
+func (v *visit) momentIn(form map[string]string, name string) (time.Time, bool) {
 	var n [5]int
 	for i, part := range []string{"day", "month", "year", "hour", "minute"} {
-		value, err := strconv.Atoi(form["consulted-"+part])
+		value, err := strconv.Atoi(form[name+"-"+part])
 		if err != nil || value < 0 {
 			return time.Time{}, false
 		}

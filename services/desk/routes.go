@@ -39,6 +39,8 @@ func (d *Desk) routes() []route {
 		{pattern: "GET /actions/{id}/reassign", rule: access.Oversee, handle: reassign, view: "PAGE_VIEW_REASSIGN"},
 		{pattern: "POST /actions/{id}/reassign", rule: access.Oversee, handle: reassignNow},
 		{pattern: "POST /actions/{id}/acknowledge", rule: access.ReadActions, handle: acknowledge},
+		{pattern: "GET /actions/{id}/telephone", rule: access.RecordCalls, handle: telephone, view: "PAGE_VIEW_TELEPHONE"},
+		{pattern: "POST /actions/{id}/telephone", rule: access.RecordCalls, handle: telephoned},
 		{pattern: "GET /actions/{id}/decision", rule: access.Decide, handle: decision, view: "PAGE_VIEW_DECISION"},
 		{pattern: "POST /actions/{id}/decision", rule: access.Decide, handle: decide},
 

@@ -159,7 +159,7 @@ func (db *DB) Acknowledge(ctx context.Context, by casework.Account, id casework.
 		if err := addEvents(ctx, tx, event); err != nil {
 			return err
 		}
-		if reached, err = a.firstSeen(ctx, tx); err != nil {
+		if reached, err = a.firstSeen(ctx, tx, time.Time{}); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a.trail(by, "ACTION_ACKNOWLEDGED", correlation, nil))
@@ -170,13 +170,13 @@ func (db *DB) Acknowledge(ctx context.Context, by casework.Account, id casework.
 	return reached, nil
 }
 
-// firstSeen is the stage that an owner's first sign of life reaches.
-func (a lockedAction) firstSeen(ctx context.Context, tx pgx.Tx) ([]casework.Milestone, error) {
+// firstSeen is the stage that an owner's first sign of life reaches, now or at a time.
+func (a lockedAction) firstSeen(ctx context.Context, tx pgx.Tx, at time.Time) ([]casework.Milestone, error) {
 	switch a.OwnerRole {
 	case casework.Administrator:
-		return recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageAcknowledgement})
+		return recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageAcknowledgement, At: at})
 	case casework.Practitioner, casework.DutyOfficer:
-		return recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageFirstAction})
+		return recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageFirstAction, At: at})
 	}
 	return nil, nil
 }
@@ -269,7 +269,7 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 		if err := addEvents(ctx, tx, all...); err != nil {
 			return err
 		}
-		first, err := a.firstSeen(ctx, tx)
+		first, err := a.firstSeen(ctx, tx, time.Time{})
 		if err != nil {
 			return err
 		}

@@ -228,6 +228,9 @@ type HistoryLine struct {
 	At   time.Time
 	What string
 	By   string // a name; empty for the system
+	// To is who took it, and Spoke when, of what was told by telephone.
+	To    string
+	Spoke *time.Time
 }
 
 // DecisionView is a decision as a page shows it.
@@ -283,9 +286,12 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 		return v, fmt.Errorf("read action %d: %w", id, problem(err))
 	}
 	rows, _ = db.pool.Query(ctx, `
-		select h.at, h.what, coalesce(c.name, h.by)
+		select h.at, h.what, coalesce(c.name, h.by),
+		       case when h.what = 'telephoned' then coalesce(s.name, h.note ->> 'to') else '' end,
+		       (h.note ->> 'spoke')::timestamptz
 		  from action_history h
 		  left join account c on c.subject = h.by
+		  left join staff s on s.code = h.note ->> 'to' and h.what = 'telephoned'
 		 where h.action = @id
 		 order by h.n`, args)
 	if v.History, err = pgx.CollectRows(rows, pgx.RowToStructByPos[HistoryLine]); err != nil {
