@@ -108,15 +108,25 @@ type Decision struct {
 	CountersignedAt   time.Time
 }
 
-// Stage is a step on the way from receipt to countersignature, whose time is measured.
+// Stage is a step on the way from the incident to the countersignature, whose
+// time is measured. What ends it gives it its name; the incident itself, from
+// which the first one runs, is the tenth.
 type Stage string
 
 const (
+	StageReport           Stage = "report"           // occurred → reported by police
 	StageReceipt          Stage = "receipt"          // reported by police → accepted here
 	StageMatch            Stage = "match"            // accepted → matched
 	StageAcknowledgement  Stage = "acknowledgement"  // matched → administrator acknowledged
 	StageTransfer         Stage = "transfer"         // matched → in the case record
 	StageFirstAction      Stage = "first_action"     // matched → practitioner first acted
+	StageConsultation     Stage = "consultation"     // matched → manager consulted
 	StageDecision         Stage = "decision"         // matched → decision recorded
 	StageCountersignature Stage = "countersignature" // decision → countersigned
 )
+
+// Stages are all of them, in the order in which a match comes to them.
+var Stages = []Stage{
+	StageReport, StageReceipt, StageMatch, StageAcknowledgement, StageTransfer,
+	StageFirstAction, StageConsultation, StageDecision, StageCountersignature,
+}

@@ -23,9 +23,9 @@ func TestAPersonOnProbationInAnIncidentIsMatchedOnceHoweverOftenTheNudgeComes(t 
 		t.Errorf("got %d matches.found, want 1", got)
 	}
 	var milestones int
-	w.one(&milestones, `select count(*) from milestone where stage in ('receipt', 'match')`)
-	if milestones != 2 {
-		t.Errorf("got %d milestones, want the receipt's and the match's", milestones)
+	w.one(&milestones, `select count(*) from milestone where stage in ('report', 'receipt', 'match')`)
+	if milestones != 3 {
+		t.Errorf("got %d milestones, want the report's, the receipt's and the match's", milestones)
 	}
 }
 

@@ -262,3 +262,16 @@ func TestWorkThatWasGivenToSomebodyStaysTheirsUntilTheyLeave(t *testing.T) {
 		t.Errorf("swept %d matches again (%v), want none", n, err)
 	}
 }
+
+func TestTheTimesOfAMergedCaseCountWhereItIsToday(t *testing.T) {
+	o := open(t)
+	old, kept := o.person("low"), o.person("low")
+	o.exec(`update person set pdu = 'WPTNWS', team = 'T9' where id = $1`, kept)
+	m := o.match(o.incident(casework.Incident{Reference: "R1"}), old, 1, casework.Certain)
+	o.exec(`update person set merged_into = $2 where id = $1`, old, kept)
+	o.judge(m, casework.MatchConfirmed, casework.VerdictConfirm)
+	o.handle(o.found(m))
+	if len(o.observed) != 1 || o.observed[0].PDU != "WPTNWS" || o.observed[0].Stage != casework.StageAcknowledgement {
+		t.Errorf("got %+v, want an acknowledgement in WPTNWS", o.observed)
+	}
+}

@@ -273,7 +273,11 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 		if err != nil {
 			return err
 		}
-		decided, err := recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageDecision})
+		stages := []casework.Reached{{Match: a.Match, Stage: casework.StageDecision}}
+		if d.ManagerConsulted != "" {
+			stages = append(stages, casework.Reached{Match: a.Match, Stage: casework.StageConsultation, At: d.ConsultedAt})
+		}
+		decided, err := recordMilestones(ctx, tx, stages...)
 		if err != nil {
 			return err
 		}

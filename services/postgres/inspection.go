@@ -15,7 +15,7 @@ import (
 func (db *DB) Inspect(ctx context.Context, from, to, now time.Time) (casework.Inspection, error) {
 	report := casework.Inspection{From: from, To: to}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	args := pgx.NamedArgs{"from": from, "to": to, "now": now}
+	args := pgx.NamedArgs{"from": from, "to": to, "now": now, "stages": casework.Stages}
 	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
 			select '', 'All of them'
@@ -63,7 +63,8 @@ func inspectMatches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area fun
 		       count(*) filter (where m.state = 'dismissed'),
 		       count(*) filter (where m.state in ('open', 'unsure'))
 		  from match m
-		  join person p on p.id = m.person
+		  join person q on q.id = m.person
+		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 		 where m.found_at >= @from
 		   and m.found_at < @to
 		 group by rollup (p.pdu)`, args)
@@ -163,7 +164,7 @@ func inspectStages(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func
 		 where at >= @from
 		   and at < @to
 		 group by grouping sets ((pdu, stage), (stage))
-		 order by 1, array_position(array['receipt', 'match', 'acknowledgement', 'transfer', 'first_action', 'decision', 'countersignature'], stage)`, args)
+		 order by 1, array_position(@stages::text[], stage)`, args)
 	var pdu string
 	var s casework.InspectedStage
 	_, err := pgx.ForEachRow(rows, []any{&pdu, &s.Stage, &s.Reached, &s.Median, &s.Ninetieth, &s.WorkingMedian, &s.WorkingNinety}, func() error {

@@ -258,6 +258,7 @@ func (s *settling) write(ctx context.Context, answers []casework.Settlement, don
 	var reached []casework.Reached
 	for _, id := range added {
 		reached = append(reached,
+			casework.Reached{Match: id, Stage: casework.StageReport},
 			casework.Reached{Match: id, Stage: casework.StageReceipt},
 			casework.Reached{Match: id, Stage: casework.StageMatch, At: s.pick.At})
 	}

@@ -16,9 +16,11 @@ import (
 // recorder shows them to the histograms after the commit, so that each counts
 // once however often its cause is repeated.
 //
-// A zero At is now, and for the receipt the time of acceptance. A zero Since is
-// what the stage's clock runs from: the report for the receipt, acceptance for
-// the match, the decision for the countersignature, and the match for the rest.
+// A zero At is now; for the report and the receipt it is when those were. A zero
+// Since is what the stage's clock runs from: the incident for the report, the
+// report for the receipt, acceptance for the match, the decision for the
+// countersignature, and the match for the rest. They count where the person's
+// case is today: that of somebody who was merged is in another PDU, perhaps.
 func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reached) ([]casework.Milestone, error) {
 	if len(reached) == 0 {
 		return nil, nil
@@ -28,22 +30,24 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 		ids[i] = int64(r.Match)
 	}
 	type facts struct {
-		Match                                   casework.MatchID
-		Priority                                casework.Priority
-		PDU                                     string
-		Reported, Received, Found, Decided, Now time.Time
+		Match                                             casework.MatchID
+		Priority                                          casework.Priority
+		PDU                                               string
+		Occurred, Reported, Received, Found, Decided, Now time.Time
 	}
 	rows, _ := tx.Query(ctx, `
 		select m.id,
 		       m.priority,
 		       p.pdu,
+		       r.occurred_from,
 		       r.reported_at,
 		       r.received_at,
 		       m.found_at,
 		       coalesce(d.at, m.found_at),
 		       now()
 		  from match m
-		  join person p on p.id = m.person
+		  join person q on q.id = m.person
+		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 		  join revision r on r.incident = m.incident and r.number = m.revision
 		  left join milestone d on d.match = m.id and d.stage = 'decision'
 		 where m.id = any(@ids)`,
@@ -65,13 +69,19 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 		}
 		at, since := r.At, r.Since
 		if at.IsZero() {
-			at = f.Now
-			if r.Stage == casework.StageReceipt {
+			switch r.Stage {
+			case casework.StageReport:
+				at = f.Reported
+			case casework.StageReceipt:
 				at = f.Received
+			default:
+				at = f.Now
 			}
 		}
 		if since.IsZero() {
 			switch r.Stage {
+			case casework.StageReport:
+				since = f.Occurred
 			case casework.StageReceipt:
 				since = f.Reported
 			case casework.StageMatch:
@@ -93,15 +103,9 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 		if a.Match != b.Match {
 			return int(a.Match - b.Match)
 		}
-		return slices.Index(stages, a.Stage) - slices.Index(stages, b.Stage)
+		return slices.Index(casework.Stages, a.Stage) - slices.Index(casework.Stages, b.Stage)
 	})
 	return insertMilestones(ctx, tx, all)
-}
-
-// stages in the order in which a match comes to them.
-var stages = []casework.Stage{
-	casework.StageReceipt, casework.StageMatch, casework.StageAcknowledgement, casework.StageTransfer,
-	casework.StageFirstAction, casework.StageDecision, casework.StageCountersignature,
 }
 
 func insertMilestones(ctx context.Context, tx pgx.Tx, all []casework.Milestone) ([]casework.Milestone, error) {

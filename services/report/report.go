@@ -173,9 +173,9 @@ func day(t time.Time) string {
 }
 
 var titles = map[string]string{
-	"receipt": "Reported to received", "match": "Received to matched", "acknowledgement": "Matched to acknowledged",
+	"report": "Occurred to reported", "receipt": "Reported to received", "match": "Received to matched", "acknowledgement": "Matched to acknowledged",
 	"transfer": "Matched to the case record", "first_action": "Matched to first action",
-	"decision": "Matched to decision", "countersignature": "Decision to countersignature",
+	"consultation": "Matched to manager consulted", "decision": "Matched to decision", "countersignature": "Decision to countersignature",
 }
 
 func title(stage string) string {

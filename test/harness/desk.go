@@ -83,10 +83,22 @@ func (k Worker) judges(reference string, who Person, v casework.Verdict, reason 
 	if err != nil {
 		k.Fatal(err)
 	}
-	_, err = k.DB.Judge(context.Background(), postgres.Judgement{Match: id, Verdict: v, Reason: reason, By: k.Account, Seen: view.Seen})
+	k.reaches(k.DB.Judge(context.Background(), postgres.Judgement{Match: id, Verdict: v, Reason: reason, By: k.Account, Seen: view.Seen}))
+}
+
+// reaches shows response times to the metrics, as the desk does.
+func (k Worker) reaches(reached []casework.Milestone, err error) {
+	k.Helper()
 	if err != nil {
 		k.Fatal(err)
 	}
+	k.seen.Observe(reached...)
+}
+
+// Transfers says that a match is in the case record.
+func (k Worker) Transfers(reference string, who Person) {
+	k.Helper()
+	k.reaches(k.DB.Transfer(context.Background(), postgres.Transfer{Match: k.matchID(reference, who), Contact: "4711", By: k.Account}))
 }
 
 func (w *World) matchID(reference string, who Person) casework.MatchID {
@@ -122,21 +134,17 @@ func (k Worker) actions() []postgres.ActionItem {
 // Acknowledges says of the action on an incident that it has been seen.
 func (k Worker) Acknowledges(reference string) {
 	k.Helper()
-	if _, err := k.DB.Acknowledge(context.Background(), k.Account, k.action(reference), ""); err != nil {
-		k.Fatal(err)
-	}
+	k.reaches(k.DB.Acknowledge(context.Background(), k.Account, k.action(reference), ""))
 }
 
-// Decides records what is to be done about an incident. It asks for a
-// countersignature.
+// Decides records what is to be done about an incident, for which a manager was
+// consulted. It asks for a countersignature.
 func (k Worker) Decides(reference string, outcome casework.Outcome) {
 	k.Helper()
-	_, err := k.DB.Decide(context.Background(), postgres.NewDecision{
+	k.reaches(k.DB.Decide(context.Background(), postgres.NewDecision{
 		Action: k.action(reference), Outcome: outcome, Rationale: "Seen today; the plan is changed.",
-		CountersignNeeded: true, CountersignDue: k.Now().Add(24 * time.Hour), By: k.Account})
-	if err != nil {
-		k.Fatal(err)
-	}
+		ManagerConsulted: Person{}.withDefaults().Manager, ConsultedAt: k.Now(),
+		CountersignNeeded: true, CountersignDue: k.Now().Add(24 * time.Hour), By: k.Account}))
 }
 
 // Countersigns agrees with every decision that waits for it, and says how many.
@@ -147,9 +155,7 @@ func (k Worker) Countersigns() int {
 		k.Fatal(err)
 	}
 	for _, d := range waiting {
-		if _, err := k.DB.Countersign(context.Background(), postgres.Countersignature{Decision: d.Decision, Agree: true, By: k.Account}); err != nil {
-			k.Fatal(err)
-		}
+		k.reaches(k.DB.Countersign(context.Background(), postgres.Countersignature{Decision: d.Decision, Agree: true, By: k.Account}))
 	}
 	return len(waiting)
 }
@@ -199,5 +205,5 @@ func (w *World) Stages(reference string) []string {
 		  join match m on m.id = s.match
 		  join incident i on i.id = m.incident
 		 where i.reference = $1
-		 order by array_position(array['receipt', 'match', 'acknowledgement', 'transfer', 'first_action', 'decision', 'countersignature'], s.stage)`, reference)
+		 order by array_position($2::text[], s.stage)`, reference, casework.Stages)
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/services/stream"
+	"github.com/reportable-incidents/reportable/services/telemetry"
 	"github.com/reportable-incidents/reportable/test/natstest"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
@@ -44,6 +45,9 @@ type World struct {
 	log     *journal
 	running []*Process
 	extract extract
+	// seen are the response times of what workers do here without a page.
+	seen *telemetry.Responses
+	here *prometheus.Registry
 }
 
 // New gives a world in which nobody is under supervision and everything runs.
@@ -56,7 +60,8 @@ func New(t testing.TB) *World {
 // Quiet gives a world in which nothing runs yet.
 func Quiet(t testing.TB) *World {
 	t.Helper()
-	w := &World{TB: t, DB: pgtest.New(t), nats: natstest.Config(t), log: &journal{}}
+	w := &World{TB: t, DB: pgtest.New(t), nats: natstest.Config(t), log: &journal{}, here: prometheus.NewRegistry()}
+	w.seen = telemetry.NewResponses(w.here)
 	t.Cleanup(func() {
 		for _, p := range w.running {
 			p.Stop()

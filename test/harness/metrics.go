@@ -2,40 +2,50 @@ package harness
 
 import (
 	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Responses counts the response times that were observed of a stage, in all
-// processes.
-func (w *World) Responses(stage string) int {
+// Responses counts the response times that were observed on either clock, in all
+// processes, by PDU and stage.
+func (w *World) Responses(clock string) map[[2]string]int {
 	w.Helper()
-	n := uint64(0)
-	for _, p := range w.running {
-		families, err := p.Registry.Gather()
+	counts := map[[2]string]int{}
+	for _, registry := range w.registries() {
+		families, err := registry.Gather()
 		if err != nil {
 			w.Fatal(err)
 		}
 		for _, f := range families {
-			if f.GetName() != "reportable_response_seconds" {
+			if f.GetName() != clock {
 				continue
 			}
 			for _, m := range f.GetMetric() {
+				labels := map[string]string{}
 				for _, l := range m.GetLabel() {
-					if l.GetName() == "stage" && l.GetValue() == stage {
-						n += m.GetHistogram().GetSampleCount()
-					}
+					labels[l.GetName()] = l.GetValue()
 				}
+				counts[[2]string{labels["pdu"], labels["stage"]}] += int(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
-	return int(n)
+	return counts
+}
+
+func (w *World) registries() []*prometheus.Registry {
+	all := []*prometheus.Registry{w.here}
+	for _, p := range w.running {
+		all = append(all, p.Registry)
+	}
+	return all
 }
 
 // Metrics is everything that is measured, as text.
 func (w *World) Metrics() string {
 	w.Helper()
 	var b strings.Builder
-	for _, p := range w.running {
-		families, err := p.Registry.Gather()
+	for _, registry := range w.registries() {
+		families, err := registry.Gather()
 		if err != nil {
 			w.Fatal(err)
 		}

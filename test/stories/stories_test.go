@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/harness"
@@ -39,6 +42,7 @@ func TestAnIncidentReachesTheRightPersonAndADecisionComesBack(t *testing.T) {
 	administrator.Confirms("A1", rhys)
 	w.Settled()
 	want(t, "actions", w.Actions("A1"), "X100001 acknowledge_match done", "X100001 review_incident open", "X100001 transfer_match open")
+	administrator.Transfers("A1", rhys)
 	practitioner.Acknowledges("A1")
 	practitioner.Decides("A1", casework.OutcomeReviewRisk)
 	w.Settled()
@@ -51,9 +55,26 @@ func TestAnIncidentReachesTheRightPersonAndADecisionComesBack(t *testing.T) {
 		t.Errorf("got %d accepted and %d matched, want 1 and 1", r.Accepted, r.Matched)
 	}
 	want(t, "the stages whose time was taken", w.Stages("A1"),
-		"receipt", "match", "acknowledgement", "first_action", "decision", "countersignature")
-	if w.Responses("match") != 1 {
-		t.Errorf("got %d response times of the match, want 1", w.Responses("match"))
+		"report", "receipt", "match", "acknowledgement", "transfer", "first_action", "consultation", "decision", "countersignature")
+
+	// What the inspection says and what the metrics count is the same.
+	report, err := w.DB.Inspect(t.Context(), time.Now().AddDate(-1, 0, 0), w.Now().AddDate(0, 0, 1), w.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inspected := map[[2]string]int{}
+	for _, area := range report.Areas[1:] {
+		for _, s := range area.Stages {
+			inspected[[2]string{area.PDU, string(s.Stage)}] = s.Reached
+		}
+	}
+	if len(inspected) != len(casework.Stages) {
+		t.Errorf("the inspection has %d stages, want %d", len(inspected), len(casework.Stages))
+	}
+	for _, clock := range []string{"reportable_response_seconds", "reportable_response_working_seconds"} {
+		if diff := cmp.Diff(inspected, w.Responses(clock)); diff != "" {
+			t.Errorf("%s and the inspection do not agree:\n%s", clock, diff)
+		}
 	}
 }
 
