@@ -24,6 +24,7 @@ type caseloadCommand struct {
 	Import    caseloadImport   `cmd:"" help:"Take an extract of the case record into the register."`
 	Status    caseloadStatus   `cmd:"" help:"Say where the register stands."`
 	Changes   caseloadChanges  `cmd:"" help:"List who changed with a version of the register, and how."`
+	Staff     caseloadStaff    `cmd:"" help:"Take the staff list: grades, addresses, and the mailboxes of those who share one."`
 	Merge     caseloadMerge    `cmd:"" help:"Follow a merge of two cases in the case record."`
 	Unmerge   caseloadUnmerge  `cmd:"" help:"Follow the undoing of a merge."`
 	Watchlist watchlistCommand `cmd:"" help:"What each police force is told of who is under supervision."`
@@ -36,6 +37,8 @@ type caseloadImport struct {
 	ExtractDate string `placeholder:"YYYY-MM-DD" help:"The day that the extract shows. Default: the date in the file's name, else today."`
 	Delta       bool   `help:"The extract holds changes alone; who is absent from it stays as they are."`
 	AllowEnded  bool   `help:"Let it end more than 5% of all supervisions."`
+	Staff       string `type:"existingfile" placeholder:"FILE" help:"Take this staff list with it, as caseload staff does."`
+	Rota        string `type:"existingfile" placeholder:"FILE" help:"Take this rota of duty officers with it, as rota import does."`
 	Rejects     string `placeholder:"FILE" help:"Write every problem to this file, as CSV."`
 	JSON        bool   `name:"json" help:"Answer as JSON."`
 }
@@ -88,18 +91,28 @@ func (i caseloadImport) Run(ctx context.Context, c *run.Config, to terminal) err
 			err = closing
 		}
 	}
-	if i.JSON {
-		if err == nil {
-			return to.json(report)
+	if err != nil {
+		if !i.JSON {
+			tell(to, report, i.Rejects)
 		}
 		return err
 	}
-	tell(to, report, i.Rejects)
-	if err != nil {
-		return err
+	// After the extract, which has the places that they name.
+	staff, rota, err := takeStaffing(ctx, db, i.Staff, i.Rota)
+	if i.JSON {
+		if err != nil {
+			return err
+		}
+		return to.json(struct {
+			caseload.Report
+			Staff *caseload.StaffReport `json:"staffList,omitempty"`
+			Rota  *caseload.StaffReport `json:"rota,omitempty"`
+		}{report, staff, rota})
 	}
+	tell(to, report, i.Rejects)
 	announceCaseload(to.out, report)
-	return nil
+	announceStaffing(to, staff, rota)
+	return err
 }
 
 var dateInName = regexp.MustCompile(`\d{4}-\d{2}-\d{2}`)

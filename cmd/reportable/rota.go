@@ -13,8 +13,9 @@ import (
 )
 
 type rotaCommand struct {
-	Add  rotaAdd  `cmd:"" help:"Put somebody on duty."`
-	List rotaList `cmd:"" help:"Who is on duty, and when nobody is."`
+	Add    rotaAdd    `cmd:"" help:"Put somebody on duty."`
+	Import rotaImport `cmd:"" help:"Take a file of the rota."`
+	List   rotaList   `cmd:"" help:"Who is on duty, and when nobody is."`
 }
 
 type rotaAdd struct {

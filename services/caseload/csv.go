@@ -56,6 +56,12 @@ type csvRows struct {
 }
 
 func openCSV(from io.Reader, m *Mapping) (rows, error) {
+	return openTable(from, m, m.column, required)
+}
+
+// openTable reads any CSV with a heading: column gives our name of one of its
+// columns, and whether there is one.
+func openTable(from io.Reader, m *Mapping, column func(string) (string, bool), required []string) (*csvRows, error) {
 	buffered := bufio.NewReaderSize(from, longestLine)
 	start, err := buffered.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -81,7 +87,7 @@ func openCSV(from io.Reader, m *Mapping) (rows, error) {
 	r.width = len(heading)
 	r.index = map[string]int{}
 	for i, name := range heading {
-		ours, known := m.column(name)
+		ours, known := column(name)
 		if !known {
 			r.unknown = append(r.unknown, columnName(name))
 			continue

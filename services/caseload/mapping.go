@@ -104,7 +104,8 @@ var columnNames = func() map[string]bool {
 	for _, name := range strings.Fields(`
 		crn noms pnc cro surname forenames aliases date_of_birth sex address postcode previous_postcodes
 		pdu_code pdu region_code team_code team practitioner_code practitioner practitioner_grade
-		manager_code manager head_code head staff_email_domain
+		manager_code manager manager_grade head_code head
+		practitioner_email manager_email head_email staff_email_domain
 		order_type sentence_date supervision_start supervision_end rosh mappa registers restricted victim_contact
 		custody recalled unlawfully_at_large warrant scheme licence_conditions exclusion_zones civil_orders bail
 		victims children excluded_users restricted_to merged_into merged_from ended`) {

@@ -1,6 +1,7 @@
 package caseload
 
 import (
+	"net/mail"
 	"regexp"
 	"slices"
 	"strconv"
@@ -39,6 +40,12 @@ var what = map[string][2]string{
 	"mappa":        {"The value is not a MAPPA category and level.", "Give category 1 to 4, a slash and level 1 to 3, such as 2/1."},
 	"too_long":     {"The value is longer than the column allows.", "Shorten it."},
 	"too_many":     {"The list has more values than the column allows.", "Give at most 100."},
+	"email":        {"The value is not an e-mail address.", "Give one address alone, without a name."},
+	"unknown":      {"The code is not one that the register has.", "Import the extract that has it first, or correct the code."},
+	"role":         {"The row has no code of staff or place that goes with its role.", "Give staff_code and pdu_code for staff, pdu_code for a mailbox, region_code for duty officers."},
+	"twice":        {"An earlier row gives the same member of staff or mailbox; that row was taken.", "Give each once."},
+	"time":         {"The value is not a time on the clock of London.", "Give it as 2026-11-20T17:00, or with its offset."},
+	"shift":        {"The shift does not end after it begins.", "Correct one of the two times."},
 	"encoding":     {"The value is not valid UTF-8, or holds control characters.", "Save the extract as UTF-8."},
 	"merge":        {"The case is given as merged with itself.", "Give the CRN of the other case."},
 }
@@ -121,7 +128,8 @@ func (r *reading) supervision(row *casework.CaseRow) {
 	row.PDUName, row.TeamName = r.text("pdu", 200), r.text("team", 200)
 	row.Region = r.id("region_code", false)
 	row.PractitionerName, row.ManagerName, row.HeadName = r.text("practitioner", 200), r.text("manager", 200), r.text("head", 200)
-	row.PractitionerGrade = r.text("practitioner_grade", 40)
+	row.PractitionerGrade, row.ManagerGrade = r.text("practitioner_grade", 40), r.text("manager_grade", 40)
+	row.PractitionerEmail, row.ManagerEmail, row.HeadEmail = r.email("practitioner_email"), r.email("manager_email"), r.email("head_email")
 	row.EmailDomain = r.text("staff_email_domain", 200)
 	row.OrderType = r.id("order_type", false)
 	row.SentenceDate = r.date("sentence_date")
@@ -242,6 +250,20 @@ func (r *reading) id(column string, needed bool) string {
 		r.reject(column, "missing")
 	case s != "" && !codeForm.MatchString(s):
 		r.reject(column, "form")
+		return ""
+	}
+	return s
+}
+
+// email reads one address of a kind that a mail server may be given.
+func (r *reading) email(column string) string {
+	s := r.text(column, 254)
+	if s == "" {
+		return ""
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.reject(column, "email")
 		return ""
 	}
 	return s

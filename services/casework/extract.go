@@ -18,10 +18,14 @@ type CaseRow struct {
 	TeamName          string
 	PractitionerName  string
 	PractitionerGrade string
+	PractitionerEmail string
 	ManagerName       string
+	ManagerGrade      string
+	ManagerEmail      string
 	HeadCode          string // staff code of the head of PDU
 	HeadName          string
-	// EmailDomain is where the staff have their mail.
+	HeadEmail         string
+	// EmailDomain is where staff have their mail whose address is not given.
 	EmailDomain string
 	// Ended says that supervision has ended. Only a delta needs to: in a full
 	// extract whoever is absent has.

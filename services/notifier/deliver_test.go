@@ -86,6 +86,27 @@ This message names nobody on purpose. Please do not reply to it.
 		t.Errorf("told again: %d messages, %v", len(box.sent), err)
 	}
 	o.want(pgtest.All[string](t, o.db, `select channel || ' ' || state from delivery`), "mail sent")
+
+	// A region's duty officers are its mailbox and whoever is on duty now.
+	for scope, address := range map[string]string{"N03": "duty@probation.example", "D1": "on@probation.example", "D2": "off@probation.example"} {
+		if err := o.db.SetMailbox(t.Context(), "duty_officer", scope, address, "a test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.exec(`
+		insert into rota (region, staff, starts, ends, set_by)
+		values ('N03', 'D1', now() - interval '1 hour', now() + interval '1 hour', ''),
+		       ('N03', 'D2', now() + interval '1 hour', now() + interval '2 hours', '')`)
+	o.exec(`insert into notice (action, owner_role, owner, n, kind) select min(id), 'duty_officer', 'N03', 1, 'raised' from action`)
+	box.sent = nil
+	if err := c.Work(t.Context(), telling(casework.DutyOfficer, "N03", 1)); err != nil {
+		t.Fatal(err)
+	}
+	var to []string
+	for _, m := range box.sent {
+		to = append(to, m.To)
+	}
+	o.want(to, "duty@probation.example", "on@probation.example")
 }
 
 func TestWhoWasToldOnceIsToldAgainOfWhatComesLater(t *testing.T) {

@@ -105,7 +105,7 @@ func (db *DB) Retell(ctx context.Context, before time.Time) (int, error) {
 			   and n.at > @before::timestamptz - interval '7 days'
 			   and n.read_at is null
 			   and (   exists (select 1 from staff s where s.code = n.owner and s.email <> '' and s.gone_at is null)
-			        or exists (select 1 from mailbox b where b.role = n.owner_role and b.scope = n.owner)
+			        or exists (select 1 from mailbox b where b.role = n.owner_role and (b.scope = n.owner or b.scope in `+onDuty("n.owner_role", "n.owner")+`))
 			        or exists (select 1 from staff h where n.owner_role = 'head' and h.role = 'head' and h.pdu = n.owner and h.email <> ''))
 			 order by 1, 2
 			 limit 500`,
@@ -204,6 +204,12 @@ func newDelivery(ctx context.Context, tx pgx.Tx, d *casework.Delivery, args pgx.
 	return err
 }
 
+// onDuty are the staff codes of those who are on duty in a region now, if the
+// owner is its duty officers.
+func onDuty(role, region string) string {
+	return `(select d.staff from rota d where ` + role + ` = 'duty_officer' and d.region = ` + region + ` and d.starts <= now() and d.ends > now())`
+}
+
 // addresses are where an owner reads mail. A person's is in the extract; a part
 // that nobody has alone has a mailbox.
 func addresses(ctx context.Context, tx pgx.Tx, o casework.Owner) ([]string, error) {
@@ -211,14 +217,16 @@ func addresses(ctx context.Context, tx pgx.Tx, o casework.Owner) ([]string, erro
 		select address
 		  from mailbox
 		 where role = @role
-		   and scope = @owner
+		   and (   scope = @owner
+		        or scope in `+onDuty("@role", "@owner")+`)
 		union
 		select email
 		  from staff
 		 where email <> ''
 		   and gone_at is null
 		   and (   @role in ('practitioner', 'manager') and code = @owner
-		        or @role = 'head' and role = 'head' and pdu = @owner)
+		        or @role = 'head' and role = 'head' and pdu = @owner
+		        or code in `+onDuty("@role", "@owner")+`)
 		 order by 1`,
 		pgx.NamedArgs{"role": o.Role, "owner": o.Code})
 	return pgx.CollectRows(rows, pgx.RowTo[string])

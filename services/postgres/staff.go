@@ -28,6 +28,7 @@ type tally struct {
 	names, teams, managers map[string]int
 	role                   string
 	grade, domain          string
+	email                  string // as given; else one is made of the code and the domain
 }
 
 func newDirectory() *directory {
@@ -49,7 +50,7 @@ func (d *directory) add(r *casework.CaseRow) {
 		p := note(d.staff, place{r.Practitioner, r.PDU}, r.PractitionerName)
 		p.role = cmp.Or(p.role, "practitioner")
 		p.teams[r.Team]++
-		p.grade, p.domain = cmp.Or(r.PractitionerGrade, p.grade), cmp.Or(r.EmailDomain, p.domain)
+		p.reached(r.PractitionerGrade, r.PractitionerEmail, r.EmailDomain)
 	}
 	if r.Manager != "" {
 		m := note(d.staff, place{r.Manager, r.PDU}, r.ManagerName)
@@ -57,13 +58,17 @@ func (d *directory) add(r *casework.CaseRow) {
 			m.role = "manager"
 		}
 		m.teams[r.Team]++
-		m.domain = cmp.Or(r.EmailDomain, m.domain)
+		m.reached(r.ManagerGrade, r.ManagerEmail, r.EmailDomain)
 	}
 	if r.HeadCode != "" {
 		h := note(d.staff, place{r.HeadCode, r.PDU}, r.HeadName)
 		h.role = "head"
-		h.domain = cmp.Or(r.EmailDomain, h.domain)
+		h.reached("", r.HeadEmail, r.EmailDomain)
 	}
+}
+
+func (t *tally) reached(grade, email, domain string) {
+	t.grade, t.email, t.domain = cmp.Or(grade, t.grade), cmp.Or(email, t.email), cmp.Or(domain, t.domain)
 }
 
 func note(in map[place]*tally, at place, name string) *tally {
@@ -239,6 +244,7 @@ func (d *directory) storeTeams(ctx context.Context, tx pgx.Tx, teams, staff map[
 func (d *directory) storeStaff(ctx context.Context, tx pgx.Tx, teams, staff map[place]string) error {
 	seen := map[string]bool{}
 	var codes, names, roles, grades, inTeams, pdus, emails []string
+	var guessed []bool
 	for _, at := range sorted(d.staff) {
 		t := d.staff[at]
 		code := cmp.Or(staff[at], at.code)
@@ -256,18 +262,27 @@ func (d *directory) storeStaff(ctx context.Context, tx pgx.Tx, teams, staff map[
 		grades = append(grades, t.grade)
 		inTeams = append(inTeams, team)
 		pdus = append(pdus, at.pdu)
-		email := ""
-		if t.domain != "" {
+		email := t.email
+		if email == "" && t.domain != "" {
 			// By code: two of one name would share an address made of it.
 			email = strings.ToLower(code) + "@" + t.domain
 		}
-		emails = append(emails, email)
+		emails, guessed = append(emails, email), append(guessed, t.email == "")
 	}
+	// Whoever is in the staff list keeps the role and the address it gave them,
+	// unless the extract gives an address outright. What the extract does not
+	// say stays.
 	_, err := tx.Exec(ctx, `
-		insert into staff (code, name, role, grade, team, pdu, email)
-		select *
+		insert into staff as s (code, name, role, grade, team, pdu, email)
+		select k.code, k.name,
+		       case when have.listed then have.role else k.role end,
+		       coalesce(nullif(k.grade, ''), have.grade, ''),
+		       k.team, k.pdu,
+		       case when k.email = '' or k.guessed and have.listed and have.email <> '' then coalesce(have.email, '') else k.email end
 		  from unnest(@codes::text[], @names::text[], @roles::text[], @grades::text[],
-		              @teams::text[], @pdus::text[], @emails::text[])
+		              @teams::text[], @pdus::text[], @emails::text[], @guessed::boolean[])
+		       as k (code, name, role, grade, team, pdu, email, guessed)
+		  left join staff have on have.code = k.code
 		    on conflict (code) do update
 		   set name = excluded.name,
 		       role = excluded.role,
@@ -277,12 +292,12 @@ func (d *directory) storeStaff(ctx context.Context, tx pgx.Tx, teams, staff map[
 		       email = excluded.email,
 		       gone_at = null,
 		       changed_at = now()
-		 where (staff.name, staff.role, staff.grade, staff.team, staff.pdu, staff.email)
+		 where (s.name, s.role, s.grade, s.team, s.pdu, s.email)
 		       is distinct from
 		       (excluded.name, excluded.role, excluded.grade, excluded.team, excluded.pdu, excluded.email)
-		    or staff.gone_at is not null`,
+		    or s.gone_at is not null`,
 		pgx.NamedArgs{"codes": codes, "names": names, "roles": roles, "grades": grades,
-			"teams": inTeams, "pdus": pdus, "emails": emails})
+			"teams": inTeams, "pdus": pdus, "emails": emails, "guessed": guessed})
 	return err
 }
 
@@ -328,12 +343,8 @@ func (d *directory) staffGone(ctx context.Context, tx pgx.Tx) (int, error) {
 		       changed_at = now()
 		 where s.gone_at is null
 		   and s.code <> all(@heads::text[])
-		   and not exists (select from person p where p.supervised and p.practitioner = s.code)
-		   and not exists (
-		         select
-		           from team t
-		          where t.manager = s.code
-		            and exists (select from person p where p.supervised and p.team = t.code))`,
+		   and not s.listed
+		   and not `+named,
 		pgx.NamedArgs{"heads": append(heads, "")})
 	return int(tag.RowsAffected()), err
 }

@@ -1,0 +1,21 @@
+-- The exchange: staff from a list of their own, and the ways to the trail and
+-- to a force's receipts that grow long.
+
+-- +goose Up
+-- +goose StatementBegin
+
+-- In the staff list that was taken last. Such a member of staff is there though
+-- the extract names no case of theirs, and their address is no guess.
+alter table staff add listed boolean not null default false;
+
+-- A row of the rota that a file brought is taken away by a later file that does
+-- not have it; one that somebody set by hand is not.
+alter table rota add from_file boolean not null default false;
+
+-- When a force was heard of, and its pauses.
+create index receipt_heard on receipt (force, received_at);
+
+-- The trail, filtered by what was done.
+create index audit_what on audit (what, id);
+
+-- +goose StatementEnd
