@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 )
 
 // catchUp brings the register in memory to a version at least, loading it if
@@ -29,6 +30,9 @@ func (m *Matcher) catchUp(ctx context.Context, atLeast int64) error {
 		read = m.follow
 	}
 	version, changed, err := read(ctx)
+	if err == nil {
+		err = m.weigh(ctx)
+	}
 	if err != nil {
 		// What was taken in already is taken in again next time: the version
 		// stays behind.
@@ -37,7 +41,7 @@ func (m *Matcher) catchUp(ctx context.Context, atLeast int64) error {
 	m.Register.SetVersion(version)
 	m.version, m.loaded = version, true
 	m.Metrics.register(version, len(m.people))
-	m.Log.Info("register is up to date", "version", version, "people", len(m.people), "changed", changed, "took", time.Since(began))
+	m.Log.Info("register is up to date", "version", version, "people", len(m.people), "changed", changed, "model", m.model, "took", time.Since(began))
 	if version < atLeast {
 		return fmt.Errorf("register is at version %d and version %d was asked for: %w", version, atLeast, casework.ErrUnavailable)
 	}
@@ -79,4 +83,26 @@ func (m *Matcher) follow(ctx context.Context) (version int64, changed int, err e
 		return nil
 	})
 	return version, changed, err
+}
+
+// weigh makes the register weigh by the model that is active. Activating one
+// gives the register a new version, so that every process comes by here before
+// it settles anything more. It is read after the people: should it be newer
+// than their version, what is scored is not settled but scored again.
+func (m *Matcher) weigh(ctx context.Context) error {
+	active, err := m.Ledger.ActiveModel(ctx)
+	if err != nil {
+		return err
+	}
+	model := m.Model
+	if active.Hash != "" && active.Hash != m.Model.Hash() {
+		if model, err = linkage.ReadModel(active.Weights); err != nil {
+			return fmt.Errorf("read the active model %s, which this program may be too old for: %w", active.Hash, err)
+		}
+	}
+	if m.model != model.Hash() {
+		m.Register.SetModel(model)
+		m.model = model.Hash()
+	}
+	return nil
 }

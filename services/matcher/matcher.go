@@ -36,6 +36,9 @@ type Ledger interface {
 	// PeopleChangedSince gives who has changed since a version, the gone among
 	// them, and the version up to which it has told.
 	PeopleChangedSince(ctx context.Context, version int64, give func(casework.RegisterPerson) error) (int64, error)
+	// ActiveModel is the model that was activated last; its hash is empty when
+	// none was.
+	ActiveModel(ctx context.Context) (casework.Model, error)
 	// RegisterVersion is the version now.
 	RegisterVersion(ctx context.Context) (int64, error)
 	// QuarantineEvent sets an event's incident aside with the reason.
@@ -53,13 +56,17 @@ type Register interface {
 	PutAll(iter.Seq2[casework.PersonID, casework.Identity])
 	Remove(casework.PersonID)
 	SetVersion(int64)
+	SetModel(*linkage.Model)
 	Find(casework.Identity, float64) []linkage.Candidate
 }
 
 // Config is what a matcher is made of. Ledger is needed.
 type Config struct {
 	Ledger Ledger
-	// Register is empty at the start. Default: one that weighs by linkage.Default.
+	// Model is what people are compared by while none is activated. Default:
+	// linkage.Default.
+	Model *linkage.Model
+	// Register is empty at the start. Default: one that weighs by Model.
 	Register Register
 	// Threshold is the probability from which a match is kept. Default 0.10.
 	Threshold float64
@@ -86,6 +93,7 @@ type Matcher struct {
 	mu      sync.RWMutex // held for reading while a batch is scored
 	version int64
 	loaded  bool
+	model   string                          // hash of what the register weighs by; empty: what it came with
 	people  map[casework.PersonID]time.Time // on the register → end of supervision, or zero
 }
 
@@ -94,8 +102,11 @@ const stage = "matcher"
 
 // New makes a matcher. It loads the register when it is first needed.
 func New(c Config) *Matcher {
+	if c.Model == nil {
+		c.Model = linkage.Default()
+	}
 	if c.Register == nil {
-		c.Register = linkage.New(linkage.Default())
+		c.Register = linkage.New(c.Model)
 	}
 	if c.Threshold == 0 {
 		c.Threshold = 0.10

@@ -239,6 +239,8 @@ func (r *plainRegister) Remove(id casework.PersonID) {
 
 func (r *plainRegister) SetVersion(v int64) { r.version = v }
 
+func (r *plainRegister) SetModel(*linkage.Model) {}
+
 func (r *plainRegister) Find(q casework.Identity, _ float64) (found []linkage.Candidate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -46,7 +46,19 @@ func New(model *Model) *Register {
 }
 
 // Model is what the register weighs by.
-func (r *Register) Model() *Model { return r.model }
+func (r *Register) Model() *Model {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.model
+}
+
+// SetModel changes what the register weighs by, from the next query on. Nothing
+// that it holds of people depends on the model.
+func (r *Register) SetModel(m *Model) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.model = m
+}
 
 // SetVersion says which version of the register of people this is. It is
 // written into the evidence.

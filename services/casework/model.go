@@ -1,0 +1,42 @@
+package casework
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Model is the weights by which people are compared, as they are kept.
+type Model struct {
+	Hash string `json:"hash"`
+	// Weights are those that linkage.ReadModel reads.
+	Weights []byte `json:"-"`
+	// Origin is ModelShipped, ModelLearnt or ModelGiven.
+	Origin string `json:"origin"`
+	By     string `json:"by"`
+	// Figures are what was measured when it was learnt.
+	Figures json.RawMessage `json:"figures,omitempty"`
+	At      time.Time       `json:"at"`
+}
+
+// Where a model came from.
+const (
+	ModelShipped = "shipped" // with the program
+	ModelLearnt  = "record"  // from what is on the record
+	ModelGiven   = "file"
+)
+
+// Activation is that a model took the place of another.
+type Activation struct {
+	Model    string `json:"model"`
+	Replaced string `json:"replaced"`
+	By       string `json:"by"`
+	Reason   string `json:"reason"`
+	// Forced says that the figures were worse than the other's, or too few to tell.
+	Forced bool `json:"forced"`
+	// Figures are those of both, on the same labelled data.
+	Figures json.RawMessage `json:"figures"`
+	// RegisterVersion is what the register got with it: what was settled with
+	// an older one is settled again.
+	RegisterVersion int64     `json:"registerVersion"`
+	At              time.Time `json:"at"`
+}
