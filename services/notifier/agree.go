@@ -78,7 +78,7 @@ func (a *agreeing) raise(r Rule, why map[string]string) {
 	act := casework.Action{
 		Incident: a.Incident, Person: a.Person, Match: a.lead.ID, Rule: r.Name, Why: why,
 		Owner: a.owner(r.Owner), Practitioner: a.Subject.Practitioner, Facts: a.facts,
-		Priority: a.priority, State: casework.ActionOpen, Unverified: !a.confirmed && !r.Ended, RaisedAt: a.now,
+		Priority: a.priorityOf(r), State: casework.ActionOpen, Unverified: !a.confirmed && !r.Ended, RaisedAt: a.now,
 	}
 	a.start(r, &act)
 	c := casework.ActionChange{
@@ -185,7 +185,7 @@ func (a *agreeing) reopen(r Rule, act *casework.Action, why string, facts []stri
 	act.State, act.ClosedReason, act.Match = casework.ActionOpen, "", a.lead.ID
 	act.AckedAt, act.AckedBy, act.DoneAt, act.DoneBy = time.Time{}, "", time.Time{}, ""
 	act.Owner, act.Practitioner = a.owner(r.Owner), a.Subject.Practitioner
-	act.Unverified, act.Facts, act.Priority = !a.confirmed, a.facts, a.priority
+	act.Unverified, act.Facts, act.Priority = !a.confirmed, a.facts, a.priorityOf(r)
 	a.start(r, act)
 	steps := a.plan(r, *act, casework.Unacknowledged, casework.Undecided)
 	note := map[string]any{"why": why}
@@ -284,11 +284,12 @@ func (a *agreeing) inform(r Rule, act *casework.Action) {
 // press shortens the clocks of an action whose concern has become more
 // pressing. A deadline that was set is never put off.
 func (a *agreeing) press(r Rule, act *casework.Action) {
-	if !a.priority.Above(act.Priority) {
+	pressing := a.priorityOf(r)
+	if !pressing.Above(act.Priority) {
 		return
 	}
 	ackDue, due, from := act.AckDue, act.Due, act.Priority
-	act.Priority = a.priority
+	act.Priority = pressing
 	a.start(r, act)
 	act.AckDue, act.Due = earlier(act.AckDue, ackDue), earlier(act.Due, due)
 	steps := a.plan(r, *act, casework.Unacknowledged, casework.Undecided)

@@ -132,7 +132,7 @@ func (p *Policy) asked(c *casework.Concern) map[string]question {
 		q := question{item: r.ItemOf != ""}
 		if !q.item {
 			q.owner = v.owner(r.Owner).Role
-			q.due = r.Clock[v.priority].Decide.after(v.calendar, v.now, 1)
+			q.due = r.Clock[v.priorityOf(r)].Decide.after(v.calendar, v.now, 1)
 		}
 		all[r.Name] = q
 	}

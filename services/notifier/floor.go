@@ -8,10 +8,11 @@ import (
 
 // floored are the shipped rules below which no policy goes: somebody looks at
 // every match and decides on it with their manager, children are asked about,
-// victims' staff are told, and the dangerous does not wait for the morning.
+// victims and their staff are thought of, being a victim answers no other
+// question, and the dangerous does not wait for the morning.
 var floored = []string{
-	AcknowledgeMatch, ReviewIncident, "countersign_decision", "children_enquiry", "children_referral", "tell_victim_staff",
-	"serious_further_offence", "warn_reception", "withdraw_contact", OutOfHours,
+	AcknowledgeMatch, ReviewIncident, "consult_manager", "countersign_decision", "children_enquiry", "children_referral", "tell_victim_staff",
+	"support_victim", "consider_enforcement", "disclosure_application", "serious_further_offence", "warn_reception", "withdraw_contact", OutOfHours,
 }
 
 // keepFloor refuses what goes below the shipped policy. A condition may be
@@ -30,7 +31,7 @@ func (r *reader) keepFloor(p *Policy) {
 		}
 		own := &p.Rules[j]
 		switch {
-		case shipped.ItemOf != "" && own.ItemOf == shipped.ItemOf:
+		case shipped.ItemOf != "" && (own.ItemOf == shipped.ItemOf || own.ItemOf == ""): // with an owner and a clock of its own it is more
 		case own.ItemOf != "":
 			r.refuse(own.line, "rule %s: needs an owner and a clock of its own", name)
 		case own.Owner != shipped.Owner:
@@ -39,7 +40,7 @@ func (r *reader) keepFloor(p *Policy) {
 			r.refuse(own.line, "rule %s: gives more time for %s than may be given", name, slower(own.Clock, shipped.Clock, p.Calendar))
 		case !r.ladder(own.Steps, shipped.Steps):
 			r.refuse(own.line, "rule %s: escalates later, or to fewer, than it has to", name)
-		case (own.Done == nil) != (shipped.Done == nil) || own.Ended != shipped.Ended || shipped.Reasks && !own.Reasks:
+		case own.done != shipped.done || own.Ended != shipped.Ended || shipped.Reasks && !own.Reasks:
 			r.refuse(own.line, "rule %s: done, ended and asks_again are as they ship", name)
 		}
 		if own.When.source != shipped.When.source {

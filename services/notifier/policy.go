@@ -40,6 +40,9 @@ type Rule struct {
 	// clock of its own: one match is one list with few clocks, not a dozen alarms.
 	ItemOf string
 	When   condition
+	// Least is the priority that its action has at least; empty for that of the
+	// concern, whatever it is.
+	Least casework.Priority
 	// Done says that nothing is left to do, and by whom it was done; nil for
 	// what somebody has to say.
 	Done func(*view) (by string, done bool)
@@ -54,6 +57,7 @@ type Rule struct {
 	// Steps are what happen when the action is left alone.
 	Steps []StepRule
 	line  int
+	done  string // the name of Done
 }
 
 // Clock is how long an action may take.
@@ -190,6 +194,14 @@ func (v *view) decision() (casework.Decision, bool) {
 		}
 	}
 	return casework.Decision{}, false
+}
+
+// priorityOf is how pressing a rule's action is.
+func (v *view) priorityOf(r Rule) casework.Priority {
+	if r.Least.Above(v.priority) {
+		return r.Least
+	}
+	return v.priority
 }
 
 func (v *view) decided() bool {

@@ -135,6 +135,7 @@ type (
 		Owner  string    `yaml:"owner"`
 		ItemOf string    `yaml:"item_of"`
 		When   yaml.Node `yaml:"when"`
+		Least  string    `yaml:"priority"`
 		Done   string    `yaml:"done"`
 		Ended  bool      `yaml:"ended"`
 		Reasks bool      `yaml:"asks_again"`
@@ -170,7 +171,7 @@ func (f *stepFile) UnmarshalYAML(n *yaml.Node) error {
 func (f *ruleFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain ruleFile
 	f.line = n.Line
-	return strictly(n, (*plain)(f), "name", "title", "owner", "item_of", "when", "done", "ended", "asks_again", "clock", "steps")
+	return strictly(n, (*plain)(f), "name", "title", "owner", "item_of", "when", "priority", "done", "ended", "asks_again", "clock", "steps")
 }
 
 func (f *localFile) UnmarshalYAML(n *yaml.Node) error {
@@ -256,7 +257,11 @@ func read(b []byte, floor *Policy) (*Policy, error) {
 	}
 	sum := sha256.Sum256(b)
 	p := &Policy{PDUs: map[string]*Local{}, Digest: hex.EncodeToString(sum[:8])}
-	p.Calendar = r.calendar(casework.EnglandAndWales(), r.file.Hours)
+	shipped := casework.EnglandAndWales()
+	if floor != nil {
+		shipped = floor.Calendar
+	}
+	p.Calendar = r.calendar(shipped, r.file.Hours)
 	r.readClocks()
 	r.readSteps()
 	p.Rules = r.rules(r.file.Rules, nil)
@@ -306,6 +311,11 @@ func (r *reader) calendar(of *casework.Calendar, h hoursFile) *casework.Calendar
 	c, err := of.With(casework.Hours{Open: open.Sub(midnight), Close: shut.Sub(midnight)})
 	if err != nil {
 		r.refuse(h.line, "%v", err)
+		return of
+	}
+	// Clocks are in working hours: in a shorter day each of them is a later one.
+	if c.DayLength() < of.DayLength() {
+		r.refuse(h.line, "a day of %s gives everything more time than one of %s, which may be moved and not shortened", c.DayLength(), of.DayLength())
 		return of
 	}
 	return c
@@ -382,7 +392,7 @@ func (r *reader) rules(files []ruleFile, before []Rule) []Rule {
 		}
 		rule.When = r.condition(f)
 		if f.ItemOf != "" {
-			if f.Owner+f.Clock+f.Steps+f.Done != "" || f.Ended || f.Reasks {
+			if f.Owner+f.Clock+f.Steps+f.Done+f.Least != "" || f.Ended || f.Reasks {
 				r.refuse(f.line, "rule %s: an item has the owner and the clocks of %s, and none of its own", f.Name, f.ItemOf)
 			}
 			if !known(f.ItemOf) {
@@ -400,7 +410,11 @@ func (r *reader) rules(files []ruleFile, before []Rule) []Rule {
 		if rule.Steps = r.steps[f.Steps]; rule.Steps == nil {
 			r.refuse(f.line, "rule %s: there are no steps %q", f.Name, f.Steps)
 		}
+		if rule.Least = casework.Priority(f.Least); f.Least != "" && !slices.Contains(priorities, rule.Least) {
+			r.refuse(f.line, "rule %s: %q is not a priority; they are urgent, high and standard", f.Name, f.Least)
+		}
 		if f.Done != "" {
+			rule.done = f.Done
 			if rule.Done = done[f.Done]; rule.Done == nil {
 				r.refuse(f.line, "rule %s: done is judged, transferred, countersigned or attended, not %q", f.Name, f.Done)
 			}
