@@ -52,6 +52,10 @@ var (
 	// RecordCalls: say that somebody took an action by telephone.
 	RecordCalls = Rule{Name: "record calls", Roles: []casework.OwnerRole{
 		casework.Administrator, casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
+	// Inspect: how long things take and what was followed up, in counts.
+	Inspect = Rule{Name: "inspect", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.Auditor}}
+	// KeepRota: say who takes what is urgent out of hours.
+	KeepRota = Rule{Name: "keep the rota", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
 	// ReadTrail: search and verify the audit trail.
 	ReadTrail = Rule{Name: "read the trail", Roles: []casework.OwnerRole{casework.Auditor}}
 	// Operate: what flows and what is late, without a name.

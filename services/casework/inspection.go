@@ -36,6 +36,17 @@ type InspectedArea struct {
 	VictimStaffAsked int `json:"victimStaffAsked"`
 	VictimStaffTold  int `json:"victimStaffTold"`
 
+	// Sampled is closed work of the period's matches that somebody looked at
+	// again, by what they found of it as a whole.
+	Sampled        int `json:"sampled"`
+	SampledPass    int `json:"sampledPass"`
+	SampledPartial int `json:"sampledPartial"`
+	SampledFail    int `json:"sampledFail"`
+	// OversightAsked is how often it was judged whether management oversight was
+	// effective, and OversightEffective how often it was.
+	OversightAsked     int `json:"oversightAsked"`
+	OversightEffective int `json:"oversightEffective"`
+
 	// Asked are the items of checklists, by rule.
 	Asked []InspectedItem `json:"asked"`
 	// Stages are the response times.

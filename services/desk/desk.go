@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -50,6 +51,8 @@ type Config struct {
 	Calendar *casework.Calendar
 	// Observe is shown the milestones that people's work reached, for the histograms.
 	Observe func(...casework.Milestone)
+	// Registry takes the desk's metrics. None by default.
+	Registry prometheus.Registerer
 	// Log takes what went wrong. Default slog's own.
 	Log *slog.Logger
 	// Now is the clock. Default the machine's.
@@ -65,6 +68,7 @@ type Desk struct {
 	attempts  *limits
 	provider  *provider
 	nudges    *nudges
+	metrics   metrics
 }
 
 // New makes a desk. It fails if a page cannot be read, which is a mistake of
@@ -91,7 +95,7 @@ func New(c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider)}
+	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider), metrics: newMetrics(c.Registry)}
 	d.nudges = &nudges{listen: func(ctx context.Context) <-chan struct{} { return c.DB.Listen(ctx, "event") }}
 	var err error
 	if d.languages, d.pages, err = readPages(c.Calendar.Zone()); err != nil {

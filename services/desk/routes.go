@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"strings"
+
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 )
@@ -49,6 +51,12 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /countersign/{id}", rule: access.Oversee, handle: countersignNow},
 		{pattern: "GET /escalated", rule: access.Oversee, handle: escalated, view: "PAGE_VIEW_ESCALATED"},
 
+		{pattern: "GET /samples", rule: access.Oversee, handle: samples},
+		{pattern: "POST /samples", rule: access.Oversee, handle: drawSample},
+		{pattern: "GET /samples/{id}", rule: access.Oversee, handle: sample, view: "PAGE_VIEW_SAMPLE"},
+		{pattern: "GET /sampled/{id}", rule: access.Oversee, handle: sampled, view: "PAGE_VIEW_SAMPLED"},
+		{pattern: "POST /sampled/{id}", rule: access.Oversee, handle: judgeSampled},
+
 		{pattern: "GET /team", rule: access.Oversee, handle: team, view: "PAGE_VIEW_TEAM"},
 		{pattern: "GET /staff/{code}/cover", rule: access.Decide, handle: cover},
 		{pattern: "POST /staff/{code}/cover", rule: access.Decide, handle: setCover},
@@ -74,16 +82,47 @@ func (v *visit) navigation() []navItem {
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
 		{"nav.escalated", "/escalated", access.Oversee},
+		{"nav.oversight", "", access.Oversee},
 		{"nav.trail", "/trail", access.ReadTrail},
 		{"nav.forces", "/forces", access.Operate},
 	}
 	var nav []navItem
 	for _, i := range items {
-		if i.rule.Allows(&v.me) {
-			nav = append(nav, navItem{i.key, i.href, v.URL.Path == i.href || len(v.URL.Path) > len(i.href) && v.URL.Path[:len(i.href)+1] == i.href+"/"})
+		if !i.rule.Allows(&v.me) {
+			continue
 		}
+		if i.href == "" { // a group: it leads to the first of its own
+			group, current := v.oversight()
+			nav = append(nav, navItem{i.key, group[0].Href, current})
+			continue
+		}
+		nav = append(nav, navItem{i.key, i.href, v.within(i.href)})
 	}
 	return nav
+}
+
+// oversight are the pages of one group, each of those the viewer may go to, and
+// whether they are on one of them.
+func (v *visit) oversight() (group []navItem, current bool) {
+	for _, i := range []struct {
+		key, href string
+		rule      access.Rule
+		also      string
+	}{
+		{"nav.samples", "/samples", access.Oversee, "/sampled"},
+	} {
+		if i.rule.Allows(&v.me) {
+			here := v.within(i.href) || i.also != "" && v.within(i.also)
+			current = current || here
+			group = append(group, navItem{i.key, i.href, here})
+		}
+	}
+	return group, current
+}
+
+// within reports whether a page is this one or stands above it.
+func (v *visit) within(href string) bool {
+	return v.URL.Path == href || strings.HasPrefix(v.URL.Path, href+"/")
 }
 
 // judges reports whether somebody judges matches at all.

@@ -124,7 +124,13 @@ func everything(w *world) numbers {
 	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
 	decided := w.Match(scene.Report{Person: p})
 	decision := w.Decide("practitioner", decided.Practitioner)
+	draw := casework.Sample{PDU: scene.Cardiff, Size: 1, Seed: 1, From: w.Now.AddDate(0, 0, -1), To: w.Now.AddDate(0, 0, 1)}
+	sample, err := w.DB.DrawSample(w.Context(), draw, w.Accounts["manager"], "")
+	if err != nil {
+		w.Fatal(err)
+	}
 	return numbers{
+		"/samples/{id}": fmt.Sprint(sample.ID), "/sampled/{id}": w.read("select min(id)::text from sample_item"),
 		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
 		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),
 		"/people/{id}": fmt.Sprint(p), "/matches/{id} ": fmt.Sprint(waiting.Match),

@@ -24,12 +24,13 @@ func views(w words) template.FuncMap {
 			}
 			return "grey"
 		},
-		"birth":   w.date,
-		"bits":    func(b float64) string { return strings.Replace(fmt.Sprintf("%+.2f", b), "-", "−", 1) },
-		"percent": percent,
-		"pack":    pack,
-		"stored":  storedDate,
-		"rule":    w.rule,
+		"birth":     w.date,
+		"bits":      func(b float64) string { return strings.Replace(fmt.Sprintf("%+.2f", b), "-", "−", 1) },
+		"percent":   percent,
+		"pack":      pack,
+		"dateparts": func() []string { return []string{"day", "month", "year"} },
+		"stored":    storedDate,
+		"rule":      w.rule,
 	}
 }
 
@@ -49,6 +50,7 @@ var colours = map[string]string{
 	"state.retracted": "red", "state.superseded": "grey", "state.withdrawn": "grey",
 	"action.open": "blue", "action.acknowledged": "turquoise", "action.done": "green", "action.closed": "grey",
 	"priority.urgent": "red", "priority.high": "orange", "priority.standard": "grey",
+	"finding.pass": "green", "finding.partial": "yellow", "finding.fail": "red",
 	"rosh.low": "green", "rosh.medium": "blue", "rosh.high": "red", "rosh.very_high": "red",
 }
 

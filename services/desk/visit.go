@@ -121,6 +121,7 @@ type layout struct {
 	Demo   bool
 	Me     *casework.Account
 	Nav    []navItem
+	Sub    []navItem // the group that the page is one of
 	Flash  string
 	Live   bool // counts are kept up to date
 	Now    time.Time
@@ -157,6 +158,9 @@ func (v *visit) page(status int, name string, data any, mistakes ...fieldError) 
 	if v.me.ID != 0 {
 		l.Me = &v.me
 		l.Nav = v.navigation()
+		if group, within := v.oversight(); within && (status < 400 || status == http.StatusUnprocessableEntity) {
+			l.Sub = group
+		}
 		l.Flash = v.sessions.PopString(v.Context(), sessionFlash)
 	}
 	var out bytes.Buffer

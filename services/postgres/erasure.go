@@ -79,6 +79,10 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 			update checklist
 			   set note = case when note = '' then '' else @erased end
 			 where action in (select id from action where incident = any(@incidents))`, args)
+		batch.Queue(`
+			update sample_item
+			   set notes = case when notes = '' then '' else @erased end
+			 where action in (select id from action where incident = any(@incidents))`, args)
 		// What somebody typed and never sent, for a decision that is asked no more.
 		batch.Queue(`
 			delete from draft

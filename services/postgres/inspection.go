@@ -41,7 +41,7 @@ func (db *DB) Inspect(ctx context.Context, from, to, now time.Time) (casework.In
 			return &report.Areas[at[pdu]]
 		}
 		for _, part := range []func(context.Context, pgx.Tx, pgx.NamedArgs, func(string) *casework.InspectedArea) error{
-			inspectMatches, inspectActions, inspectItems, inspectStages, inspectOpen,
+			inspectMatches, inspectActions, inspectItems, inspectSamples, inspectStages, inspectOpen,
 		} {
 			if err := part(ctx, tx, args, area); err != nil {
 				return err
@@ -146,6 +146,29 @@ func inspectItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(
 	_, err := pgx.ForEachRow(rows, []any{&pdu, &i.Rule, &i.Asked, &i.Done, &i.NotNeeded, &i.Unanswered}, func() error {
 		to := area(pdu)
 		to.Asked = append(to.Asked, i)
+		return nil
+	})
+	return err
+}
+
+func inspectSamples(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(a.pdu, ''),
+		       count(*),
+		       count(*) filter (where o.verdict = 'pass'),
+		       count(*) filter (where o.verdict = 'partial'),
+		       count(*) filter (where o.verdict = 'fail'),
+		       count(*) filter (where o.answers->>'oversight' <> 'none'),
+		       count(*) filter (where o.answers->>'oversight' = 'pass')
+		  from `+inspectedActions+`
+		  join sample_item o on o.action = a.id and o.judged_at is not null
+		 group by rollup (a.pdu)`, args)
+	var pdu string
+	var a casework.InspectedArea
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Sampled, &a.SampledPass, &a.SampledPartial, &a.SampledFail, &a.OversightAsked, &a.OversightEffective}, func() error {
+		to := area(pdu)
+		to.Sampled, to.SampledPass, to.SampledPartial, to.SampledFail = a.Sampled, a.SampledPass, a.SampledPartial, a.SampledFail
+		to.OversightAsked, to.OversightEffective = a.OversightAsked, a.OversightEffective
 		return nil
 	})
 	return err

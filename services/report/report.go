@@ -55,6 +55,8 @@ func Questions(a casework.InspectedArea) []Question {
 		q("Did the risk change with it, where it was decided?", a.Decided, a.RiskChanged),
 		q("Was a manager consulted, where it was decided?", a.Decided, a.Consulted),
 		q("Is the decision countersigned where it has to be?", a.ToCountersign, a.Countersigned),
+		q("Was management oversight effective, where closed work was sampled?", a.OversightAsked, a.OversightEffective),
+		q("Did closed work pass, where it was sampled?", a.Sampled, a.SampledPass),
 		q("Was every child asked about?", children, childrenAnswered),
 		q("Was a referral considered for the children?", referral, referralAnswered),
 		q("Were victim staff told?", a.VictimStaffAsked, a.VictimStaffTold),

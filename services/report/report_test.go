@@ -44,6 +44,9 @@ func inspected(t *testing.T) casework.Inspection {
 		 select id, id, id, 'tell_victim_staff', 'victim_staff', 'A', 'A', 'high', '2026-10-06', '2026-10-07', '2026-10-05', 'done', '2026-10-06' from incident where id = 1`,
 		`insert into decision (action, outcome, rationale, risk_changed, manager_consulted, consulted_at, countersign_needed, by, countersigned_by, countersigned_at)
 		 select id, 'no_change', 'because of Canary', true, 'M1', '2026-10-06', true, 'p', 'm', '2026-10-07' from action where incident = 1 and rule = 'review_incident'`,
+		`insert into sample (drawn_by, seed, size, population, pdu, closed_from, closed_to) values ('m', 1, 1, 1, 'A', '2026-10-01', '2026-11-01')`,
+		`insert into sample_item (sample, n, action, decision, practitioner, answers, verdict, judged_at, judged_by)
+		 select s.id, 1, d.action, d.id, 'P', '{"oversight": "fail"}', 'partial', '2026-10-20', 'm' from sample s, decision d`,
 		`insert into checklist (action, rule, answer, answered_at)
 		 select id, 'children_enquiry', case when incident = 1 then 'done' else '' end, case when incident = 1 then now() end from action where rule = 'review_incident'`,
 		`insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
@@ -71,17 +74,20 @@ func TestEveryQuestionIsAnsweredFromTheRecord(t *testing.T) {
 		}
 	}
 	for question, want := range map[string]string{
-		" Is the practitioner aware of the incident?":          "2 of 3",
-		"A Is the practitioner aware of the incident?":         "2 of 2",
-		"B Is the practitioner aware of the incident?":         "0 of 1",
-		" Is a decision on it recorded?":                       "1 of 3",
-		" Was a manager consulted, where it was decided?":      "1 of 1",
-		" Is the decision countersigned where it has to be?":   "1 of 1",
-		" Was every child asked about?":                        "1 of 3",
-		"A Were victim staff told?":                            "1 of 1",
-		"B Were victim staff told?":                            "0 of 0",
-		" Did the risk change with it, where it was decided?":  "1 of 1",
-		" Was the risk assessment reviewed when it had to be?": "0 of 0",
+		" Is the practitioner aware of the incident?":                         "2 of 3",
+		"A Is the practitioner aware of the incident?":                        "2 of 2",
+		"B Is the practitioner aware of the incident?":                        "0 of 1",
+		" Is a decision on it recorded?":                                      "1 of 3",
+		" Was a manager consulted, where it was decided?":                     "1 of 1",
+		" Is the decision countersigned where it has to be?":                  "1 of 1",
+		" Was management oversight effective, where closed work was sampled?": "0 of 1",
+		"A Did closed work pass, where it was sampled?":                       "0 of 1",
+		"B Did closed work pass, where it was sampled?":                       "0 of 0",
+		" Was every child asked about?":                                       "1 of 3",
+		"A Were victim staff told?":                                           "1 of 1",
+		"B Were victim staff told?":                                           "0 of 0",
+		" Did the risk change with it, where it was decided?":                 "1 of 1",
+		" Was the risk assessment reviewed when it had to be?":                "0 of 0",
 	} {
 		if got[question] != want {
 			t.Errorf("%s: got %s, want %s", question, got[question], want)

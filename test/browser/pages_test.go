@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -26,6 +27,7 @@ func stage(w *world) []state {
 	decided := w.Match(scene.Report{Person: rival, Priority: casework.High})
 	w.Judge("administrator", decided.Match, casework.VerdictConfirm)
 	decision := w.Decide("practitioner", decided.Practitioner)
+	sample, items := drawn(w)
 	confirmed := w.Match(scene.Report{Person: rival})
 	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
 	victim := w.Match(scene.Report{Person: first, RaisedOnly: casework.VictimStaff})
@@ -48,6 +50,10 @@ func stage(w *world) []state {
 		{"countersign", "manager", fmt.Sprintf("/countersign/%d", decision)},
 		{"escalated", "manager", "/escalated"},
 		{"team", "manager", "/team"},
+		{"samples", "manager", "/samples"},
+		{"sample", "manager", fmt.Sprintf("/samples/%d", sample)},
+		{"sample-head", "head", fmt.Sprintf("/samples/%d", sample)},
+		{"sampled", "manager", fmt.Sprintf("/sampled/%d", items[2].ID)},
 		{"cover", "manager", "/staff/" + scene.Practitioner + "/cover"},
 		{"reassign", "manager", fmt.Sprintf("/actions/%d/reassign", open.Practitioner)},
 		{"trail", "auditor", "/trail"},
@@ -58,6 +64,33 @@ func stage(w *world) []state {
 		{"forbidden", "auditor", "/matches"},
 		{"signin", "", "/sign-in"},
 	}
+}
+
+// drawn is a sample in which some work is judged, some begun and some not looked at.
+func drawn(w *world) (int64, []postgres.SampleItem) {
+	for range 4 {
+		m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+		w.Decide("practitioner", m.Practitioner)
+	}
+	manager := w.Accounts["manager"]
+	s, err := w.DB.DrawSample(w.Context(), casework.Sample{PDU: scene.Cardiff, Size: 4, Seed: 4711,
+		From: w.Now.AddDate(0, 0, -1), To: w.Now.AddDate(0, 0, 1)}, manager, "")
+	if err != nil {
+		w.Fatal(err)
+	}
+	_, items, err := w.DB.Sample(w.Context(), manager.ID, s.ID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for i, verdict := range []string{casework.FindingPass, casework.FindingFail, casework.FindingPartial} {
+		answers := map[string]string{"aware": "pass", "rationale": "pass", "risk": verdict, "safety": "none", "oversight": verdict}
+		_, err := w.DB.Find(w.Context(), postgres.Finding{Item: items[i].ID, Answers: answers, Verdict: verdict,
+			Notes: "The rationale is good; the plan was changed late.", Done: i < 2, By: manager})
+		if err != nil {
+			w.Fatal(err)
+		}
+	}
+	return s.ID, items
 }
 
 func TestScreenshotsAndAccessibilityOfEveryPage(t *testing.T) {

@@ -24,6 +24,7 @@ func (p *Platform) desk(o Options) (http.Handler, error) {
 		Secure:   !o.PlainHTTP,
 		Now:      p.Now,
 		Observe:  p.responses.Observe,
+		Registry: p.registry,
 		Log:      p.Log,
 	})
 	if err != nil {

@@ -1,0 +1,350 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// sampled is what a sample may be drawn from: reviews that were decided and
+// closed in the period, of cases that the viewer manages or heads and may see;
+// never their own work, nor what they countersigned.
+const sampled = `
+	select a.id as action,
+	       d.id as decision,
+	       coalesce(nullif(b.staff, ''), a.owner) as practitioner
+	  from action a
+	  join match m on m.id = a.match
+	  join revision r on r.incident = m.incident and r.number = m.revision
+	  join person p on p.id = current_person(a.person)
+	  join lateral (
+	         select id, by
+	           from decision
+	          where action = a.id
+	          order by id desc
+	          limit 1) d on true
+	  left join account b on b.subject = d.by
+	 where a.pdu = @pdu
+	   and a.rule = 'review_incident'
+	   and a.state = 'done'
+	   and a.done_at >= @from
+	   and a.done_at < @to
+	   and (@kind = '' or r.kind = @kind)
+	   and (@practitioner = '' or coalesce(nullif(b.staff, ''), a.owner) = @practitioner)
+	   and a.done_by is distinct from @subject
+	   and not exists (
+	         select 1
+	           from decision o
+	          where o.action = a.id
+	            and (o.by = @subject or o.countersigned_by = @subject))
+	   and ` + overseen + `
+	   and ` + actionShown
+
+// DrawSample draws closed work for somebody to look at again, and keeps the
+// draw. It is casework.ErrNotFound if there is nothing to draw from.
+func (db *DB) DrawSample(ctx context.Context, s casework.Sample, by casework.Account, correlation string) (casework.Sample, error) {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{"viewer": by.ID, "subject": by.Subject, "pdu": s.PDU, "from": s.From, "to": s.To, "kind": s.Kind,
+			"practitioner": s.Practitioner, "seed": s.Seed, "size": s.Size}
+		rows, _ := tx.Query(ctx, `
+			with population as (`+sampled+`)
+			select action, decision, practitioner, (count(*) over ())::int
+			  from population
+			 -- any order that a seed gives and nobody chose
+			 order by md5(@seed::bigint || ':' || action), action
+			 limit @size`, args)
+		var actions, decisions []int64
+		var practitioners []string
+		var action, decision int64
+		var practitioner string
+		_, err := pgx.ForEachRow(rows, []any{&action, &decision, &practitioner, &s.Population}, func() error {
+			actions, decisions, practitioners = append(actions, action), append(decisions, decision), append(practitioners, practitioner)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if len(actions) == 0 {
+			return casework.ErrNotFound
+		}
+		args["population"] = s.Population
+		err = tx.QueryRow(ctx, `
+			insert into sample (drawn_by, seed, size, population, pdu, practitioner, kind, closed_from, closed_to)
+			values (@subject, @seed, @size, @population, @pdu, @practitioner, @kind, @from, @to)
+			returning id, drawn_at, drawn_by`, args).Scan(&s.ID, &s.DrawnAt, &s.DrawnBy)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			insert into sample_item (sample, n, action, decision, practitioner)
+			select @sample, t.n, t.action, t.decision, t.practitioner
+			  from unnest(@actions::bigint[], @decisions::bigint[], @practitioners::text[]) with ordinality
+			       as t (action, decision, practitioner, n)`,
+			pgx.NamedArgs{"sample": s.ID, "actions": actions, "decisions": decisions, "practitioners": practitioners})
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, Audit{Actor: by.Subject, What: "SAMPLE_DRAWN", Service: "desk", SubjectType: "sample", SubjectID: fmt.Sprint(s.ID),
+			Correlation: correlation, Details: map[string]any{"seed": s.Seed, "size": s.Size, "population": s.Population, "pdu": s.PDU,
+				"practitioner": s.Practitioner, "kind": s.Kind, "from": s.From.UTC(), "to": s.To.UTC(), "actions": actions}})
+	})
+	if err != nil {
+		return s, fmt.Errorf("draw a sample: %w", err)
+	}
+	return s, nil
+}
+
+// drewHere: the viewer drew a sample, s, and oversees work where it was drawn.
+const drewHere = `(s.drawn_by = (select subject from account where id = @viewer) and s.pdu = any(` + overseenPDUs + `))`
+
+// sampleSeen are the samples, s, that a viewer may know of: their own, those of
+// a PDU that they head, and those that have work of a practitioner whom they manage.
+const sampleSeen = `
+	(   ` + drewHere + `
+	 or exists (select 1 from account_role g where g.account = @viewer and g.role = 'head' and g.scope = s.pdu)
+	 or exists (select 1 from sample_item o where o.sample = s.id and ` + managesPractitioner + `))`
+
+// managesPractitioner: the viewer is the manager of who decided an item, o.
+const managesPractitioner = `
+	exists (
+	  select 1
+	    from staff w
+	    join account_role g on g.role = 'manager' and g.scope = w.team
+	   where w.code = o.practitioner
+	     and g.account = @viewer)`
+
+// itemSeen are the items, o, of a sample, s, that count for a viewer: to who
+// drew them and to the head all, to a manager those of their practitioners;
+// nothing about anybody who is hidden from them.
+const itemSeen = `
+	(   ` + drewHere + `
+	 or exists (select 1 from account_role g where g.account = @viewer and g.role = 'head' and g.scope = s.pdu)
+	 or ` + managesPractitioner + `)
+	and exists (select 1 from action a join match m on m.id = a.match where a.id = o.action and ` + actionShown + `)`
+
+// SampleLine is a sample with how far it has come.
+type SampleLine struct {
+	casework.Sample
+	DrawnName, PDUName, PractitionerName string
+	Mine                                 bool
+	Items, Judged, Pass, Partial, Fail   int
+}
+
+const sampleColumns = `
+	       s.id, s.drawn_at, s.drawn_by, s.seed, s.size, s.population, s.pdu, s.practitioner, s.kind, s.closed_from, s.closed_to,
+	       coalesce(b.name, s.drawn_by), coalesce(u.name, s.pdu), coalesce(w.name, s.practitioner), coalesce(` + drewHere + `, false),
+	       c.items, c.judged, c.pass, c.part, c.fail
+	  from sample s
+	  left join account b on b.subject = s.drawn_by
+	  left join pdu u on u.code = s.pdu
+	  left join staff w on w.code = s.practitioner
+	 cross join lateral (
+	         select count(*)::int as items,
+	                count(o.judged_at)::int as judged,
+	                (count(*) filter (where o.judged_at is not null and o.verdict = 'pass'))::int as pass,
+	                (count(*) filter (where o.judged_at is not null and o.verdict = 'partial'))::int as part,
+	                (count(*) filter (where o.judged_at is not null and o.verdict = 'fail'))::int as fail
+	           from sample_item o
+	          where o.sample = s.id
+	            and ` + itemSeen + `) c
+	 where c.items > 0
+	   and ` + sampleSeen
+
+func scanSample(row pgx.CollectableRow) (SampleLine, error) {
+	var l SampleLine
+	err := row.Scan(&l.ID, &l.DrawnAt, &l.DrawnBy, &l.Seed, &l.Size, &l.Population, &l.PDU, &l.Practitioner, &l.Kind, &l.From, &l.To,
+		&l.DrawnName, &l.PDUName, &l.PractitionerName, &l.Mine, &l.Items, &l.Judged, &l.Pass, &l.Partial, &l.Fail)
+	return l, err
+}
+
+// Samples are those that a viewer may know of, the newest first.
+func (db *DB) Samples(ctx context.Context, viewer casework.AccountID, limit int) ([]SampleLine, error) {
+	rows, _ := db.pool.Query(ctx, `select `+sampleColumns+` order by s.id desc limit @limit`, pgx.NamedArgs{"viewer": viewer, "limit": limit})
+	all, err := pgx.CollectRows(rows, scanSample)
+	if err != nil {
+		return nil, fmt.Errorf("read the samples: %w", problem(err))
+	}
+	return all, nil
+}
+
+// SampleItem is one piece of work in a sample, without whom it is about.
+type SampleItem struct {
+	ID           int64
+	Sample       int64
+	N            int
+	Action       casework.ActionID
+	Decision     int64
+	Practitioner string // staff code
+	Name         string // of the practitioner
+	Manages      bool   // the viewer is that practitioner's manager
+	Mine         bool   // the viewer drew it, and may judge it
+	Reference    string
+	Force        string
+	Kind         casework.Kind
+	DoneAt       time.Time
+	Answers      map[string]string
+	Verdict      string
+	Notes        string
+	SavedAt      *time.Time
+	JudgedAt     *time.Time
+	Erased       bool
+}
+
+const itemColumns = `
+	       o.id, o.sample, o.n, o.action, o.decision, o.practitioner, coalesce(w.name, o.practitioner), ` + managesPractitioner + `,
+	       ` + drewHere + `, i.reference, i.force, r.kind, coalesce(x.done_at, x.raised_at), o.answers, o.verdict, o.notes, o.saved_at, o.judged_at,
+	       y.erased_at is not null
+	  from sample_item o
+	  join sample s on s.id = o.sample
+		  join action x on x.id = o.action
+	  join match y on y.id = x.match
+	  join incident i on i.id = x.incident
+	  join revision r on r.incident = y.incident and r.number = y.revision
+	  left join staff w on w.code = o.practitioner`
+
+// Sample is one with its items, as a viewer may know them: who drew it opens
+// all, a manager what their practitioners decided, a head none but counts.
+func (db *DB) Sample(ctx context.Context, viewer casework.AccountID, id int64) (SampleLine, []SampleItem, error) {
+	args := pgx.NamedArgs{"viewer": viewer, "id": id}
+	rows, _ := db.pool.Query(ctx, `select `+sampleColumns+` and s.id = @id`, args)
+	line, err := pgx.CollectExactlyOneRow(rows, scanSample)
+	if err != nil {
+		return line, nil, fmt.Errorf("read sample %d: %w", id, notThere(err))
+	}
+	rows, _ = db.pool.Query(ctx, `select `+itemColumns+` where s.id = @id and `+itemSeen+` order by o.n`, args)
+	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[SampleItem])
+	if err != nil {
+		return line, nil, fmt.Errorf("read the items of sample %d: %w", id, problem(err))
+	}
+	return line, items, nil
+}
+
+// Sampled is one item, for who drew it and for the manager of who decided.
+func (db *DB) Sampled(ctx context.Context, viewer casework.AccountID, id int64) (SampleItem, error) {
+	rows, _ := db.pool.Query(ctx, `select `+itemColumns+`
+		 where o.id = @id
+		   and (`+drewHere+` or `+managesPractitioner+`)
+		   and `+itemSeen,
+		pgx.NamedArgs{"viewer": viewer, "id": id})
+	item, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[SampleItem])
+	if err != nil {
+		return item, fmt.Errorf("read sampled work %d: %w", id, notThere(err))
+	}
+	return item, nil
+}
+
+// Finding is what somebody found of sampled work. Without Done it is kept to go
+// on with later.
+type Finding struct {
+	Item        int64
+	Answers     map[string]string
+	Verdict     string
+	Notes       string
+	Done        bool
+	By          casework.Account
+	Correlation string
+}
+
+// Find records what somebody found of work that they drew. It is
+// casework.ErrOwnDecision if they have a hand in it by now, and gives the PDU
+// if this judged it for the first time.
+func (db *DB) Find(ctx context.Context, f Finding) (first string, err error) {
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		first = ""
+		args := pgx.NamedArgs{"id": f.Item, "viewer": f.By.ID, "subject": f.By.Subject, "answers": f.Answers, "verdict": f.Verdict,
+			"notes": f.Notes, "done": f.Done}
+		var own, judged bool
+		var pdu string
+		err := tx.QueryRow(ctx, `
+			select exists (
+			         select 1
+			           from decision d
+			          where d.action = o.action
+			            and (d.by = @subject or d.countersigned_by = @subject)),
+			       o.judged_at is not null,
+			       s.pdu
+			  from sample_item o
+			  join sample s on s.id = o.sample
+			 where o.id = @id
+			   and `+drewHere+`
+			   and `+itemSeen+`
+			   for update of o`, args).Scan(&own, &judged, &pdu)
+		switch {
+		case err != nil:
+			return notThere(err)
+		case own:
+			return casework.ErrOwnDecision
+		case judged && !f.Done:
+			return casework.ErrChanged // what is judged is not half-judged again
+		}
+		_, err = tx.Exec(ctx, `
+			update sample_item
+			   set answers = @answers,
+			       verdict = @verdict,
+			       notes = @notes,
+			       saved_at = now(),
+			       judged_at = case when @done then now() end,
+			       judged_by = case when @done then @subject end
+			 where id = @id`, args)
+		if err != nil || !f.Done {
+			return err
+		}
+		if !judged {
+			first = pdu
+		}
+		return audit(ctx, tx, Audit{Actor: f.By.Subject, What: "SAMPLE_JUDGED", Service: "desk", SubjectType: "sampled", SubjectID: fmt.Sprint(f.Item),
+			Correlation: f.Correlation, Details: map[string]any{"verdict": f.Verdict, "answers": f.Answers}})
+	})
+	if err != nil {
+		return "", fmt.Errorf("judge sampled work %d: %w", f.Item, err)
+	}
+	return first, nil
+}
+
+// Overseen is a PDU with its practitioners, as a viewer oversees them.
+type Overseen struct {
+	PDU, Name     string
+	Head          bool // of the whole PDU
+	Region        string
+	Practitioners []Colleague
+}
+
+// Overseen are the PDUs where a viewer manages or heads.
+func (db *DB) Overseen(ctx context.Context, viewer casework.AccountID) ([]Overseen, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select u.code, u.name, u.region, coalesce(s.code, ''), coalesce(s.name, ''),
+		       exists (select 1 from account_role g where g.account = @viewer and g.role = 'head' and g.scope = u.code)
+		  from pdu u
+		  left join staff s on s.pdu = u.code
+		   and s.role = 'practitioner'
+		   and s.gone_at is null
+		   and exists (
+		         select 1
+		           from account_role g
+		          where g.account = @viewer
+		            and (   (g.role = 'manager' and g.scope = s.team)
+		                 or (g.role = 'head' and g.scope = s.pdu)))
+		 where u.code = any(`+overseenPDUs+`)
+		 order by u.name, u.code, s.name, s.code`,
+		pgx.NamedArgs{"viewer": viewer})
+	var all []Overseen
+	var u Overseen
+	var who Colleague
+	_, err := pgx.ForEachRow(rows, []any{&u.PDU, &u.Name, &u.Region, &who.Code, &who.Name, &u.Head}, func() error {
+		if len(all) == 0 || all[len(all)-1].PDU != u.PDU {
+			all = append(all, u)
+		}
+		if who.Code != "" {
+			all[len(all)-1].Practitioners = append(all[len(all)-1].Practitioners, who)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who is overseen: %w", problem(err))
+	}
+	return all, nil
+}
