@@ -159,8 +159,11 @@ func TestEveryAlarmHasARunbook(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, "deploy/runbooks", m[1]+".md")); err != nil {
 				t.Errorf("%s has no page in deploy/runbooks", m[1])
 			}
-			if name == "follow-up" && !strings.Contains(read(t, "test/deploy/testdata/"+name+"_test.yml"), "alertname: "+m[1]+"\n") {
-				t.Errorf("%s is not tried in test/deploy/testdata", m[1])
+			if !strings.Contains(read(t, "test/deploy/testdata/"+name+"_test.yml"), "alertname: "+m[1]+"\n        exp_alerts:\n") {
+				t.Errorf("%s is not seen to go off in test/deploy/testdata", m[1])
+			}
+			if !strings.Contains(read(t, "deploy/prometheus/"+name+".yml"), "runbook: deploy/runbooks/"+m[1]+".md\n") {
+				t.Errorf("%s does not say where its runbook is", m[1])
 			}
 		}
 	}
