@@ -56,6 +56,11 @@ func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) erro
 		return err
 	}
 	findings = append(findings, onDuty)
+	transfers, err := db.TransferFindings(ctx)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, caseRecord(transfers, time.Now())...)
 	if c.NATSURL != "" {
 		findings = append(findings, streams(ctx, c))
 	}
@@ -151,6 +156,24 @@ func streams(ctx context.Context, c *run.Config) finding {
 		return finding{What: err.Error(), Do: "start NATS with JetStream, or correct NATS_URL"}
 	}
 	return finding{What: "NATS answers, and the streams are there", Well: true}
+}
+
+// caseRecord looks at what the case-management system holds, where something
+// was ever sent to it.
+func caseRecord(f casework.TransferFindings, now time.Time) []finding {
+	if f.At.IsZero() && len(f.States) == 0 {
+		return nil
+	}
+	all := []finding{{What: fmt.Sprintf("contacts that could not be transferred: %d", f.Failed), Well: f.Failed == 0,
+		Do: "the page Transfers of the desk: deploy/runbooks/TransfersFail.md"}}
+	if f.At.IsZero() {
+		return all // nothing goes there by itself, or it has just begun
+	}
+	return append(all, finding{
+		What: fmt.Sprintf("the case record was asked %s ago: %d contacts missing, %d different, %d that nobody sent", roughly(now.Sub(f.At)), f.Missing, f.Different, f.Extra),
+		Well: f.Wrong() == 0 && now.Sub(f.At) < 4*time.Hour,
+		Do:   "deploy/runbooks/TransfersDisagree.md; if it was long ago, does a notifier run with TRANSFER_URL?",
+	})
 }
 
 // roughly rounds to what somebody would say.

@@ -15,7 +15,7 @@ type reconcileCommand struct {
 }
 
 func (reconcileCommand) Help() string {
-	return `Every revision that a force was told is accepted is matched, unmatched, withdrawn, superseded, quarantined or in flight; these add up. Unaccounted counts what joins over the ledger find wrong whatever the revisions say of themselves. It is 0, else this command fails.
+	return `Every revision that a force was told is accepted is matched, unmatched, withdrawn, superseded, quarantined or in flight; these add up. Unaccounted counts what joins over the ledger find wrong whatever the revisions say of themselves. It is 0, else this command fails; so it does when the case record does not hold what was sent to it.
 
 Example:
   reportable reconcile --json`
@@ -31,6 +31,13 @@ func (r reconcileCommand) Run(ctx context.Context, c *run.Config, to terminal) e
 	if err != nil {
 		return err
 	}
+	transfers, err := db.TransferFindings(ctx)
+	if err != nil {
+		return err
+	}
+	if !transfers.At.IsZero() || transfers.Failed > 0 {
+		counts.Transfers = &transfers
+	}
 	if r.JSON {
 		err = to.json(counts)
 	} else {
@@ -38,6 +45,9 @@ func (r reconcileCommand) Run(ctx context.Context, c *run.Config, to terminal) e
 	}
 	if err == nil && counts.Unaccounted > 0 {
 		err = fmt.Errorf("%d unaccounted for; see the runbook, deploy/runbooks", counts.Unaccounted)
+	}
+	if err == nil && transfers.Wrong() > 0 {
+		err = fmt.Errorf("the case record does not agree on %d contacts; see deploy/runbooks/TransfersDisagree.md", transfers.Wrong())
 	}
 	return err
 }
@@ -59,6 +69,17 @@ func inWords(to io.Writer, r casework.Reconciliation) error {
 		fmt.Fprintf(to, "%10d  %s\n", line.count, line.is)
 	}
 	fmt.Fprintf(to, "The personal data of %d is erased.\n", r.Erased)
+	if t := r.Transfers; t != nil {
+		if t.At.IsZero() {
+			fmt.Fprintln(to, "The case record has not been asked yet what it holds.")
+		} else {
+			fmt.Fprintf(to, "The case record held %d contacts on %s: %d missing, %d different, %d that nobody sent.\n",
+				t.Held, t.At.In(casework.EnglandAndWales().Zone()).Format("2 January at 15:04"), t.Missing, t.Different, t.Extra)
+		}
+		if t.Failed > 0 {
+			fmt.Fprintf(to, "%10d  transfers were given up, and wait for an administrator\n", t.Failed)
+		}
+	}
 	if r.Unaccounted == 0 {
 		_, err := fmt.Fprintln(to, "Nothing is unaccounted for.")
 		return err

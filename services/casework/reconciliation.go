@@ -14,6 +14,9 @@ type Reconciliation struct {
 	InFlight    int `json:"in_flight"`
 	Erased      int `json:"erased"`
 	Unaccounted int `json:"unaccounted"`
+	// Transfers is how what the case record holds agrees with what was sent; nil
+	// where nothing was ever transferred.
+	Transfers *TransferFindings `json:"transfers,omitempty"`
 	// Wrong are the findings behind Unaccounted.
 	Wrong []Finding `json:"-"`
 }

@@ -31,6 +31,8 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /matches/{id}/retract", rule: access.RetractMatches, handle: retractNow},
 		{pattern: "GET /matches/{id}/transfer", rule: access.JudgeMatches, handle: transfer, view: "PAGE_VIEW_TRANSFER"},
 		{pattern: "POST /matches/{id}/transfer", rule: access.JudgeMatches, handle: transferNow},
+		{pattern: "GET /transfers", rule: access.JudgeMatches, handle: transfers, view: "PAGE_VIEW_TRANSFERS"},
+		{pattern: "POST /transfers/{id}/retry", rule: access.JudgeMatches, handle: retryTransfer},
 		{pattern: "GET /matches/{id}/addresses", rule: access.ReadMatches, handle: addresses},
 		{pattern: "POST /matches/{id}/addresses", rule: access.ReadMatches, handle: openAddresses},
 
@@ -78,6 +80,7 @@ func (v *visit) navigation() []navItem {
 		rule      access.Rule
 	}{
 		{"nav.queue", "/matches", access.JudgeMatches},
+		{"nav.transfers", "/transfers", access.JudgeMatches},
 		{"nav.actions", "/actions", access.ReadActions},
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},

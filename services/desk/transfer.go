@@ -10,10 +10,11 @@ import (
 
 type transferPage struct {
 	postgres.MatchView
-	Incident incidentView
-	Person   personView
-	Alert    bool
-	Entered  string
+	Incident  incidentView
+	Person    personView
+	Pack      casework.Contact
+	Automatic casework.TransferState // how far it came by itself; empty where nothing does
+	Entered   string
 }
 
 // transfer shows the contact as the case record takes it: type C204, Police
@@ -33,14 +34,16 @@ func (v *visit) transferPage(status int, m postgres.MatchView, mistakes ...field
 	if m.State != casework.MatchConfirmed {
 		return casework.ErrChanged
 	}
-	incident := viewIncident(m, false)
-	incident.OpenHref = ""
-	incident.Disclosed = false // nor does it hint at a disclosure
+	automatic, err := v.DB.TransferState(v.Context(), m.ID)
+	if err != nil {
+		return err
+	}
 	v.viewed("match", m.ID, nil)
 	return v.page(status, "transfer", transferPage{
-		MatchView: m, Incident: incident, Person: viewPerson(m.Person, m.Places),
-		Alert:   m.Priority != casework.Standard,
-		Entered: v.PostFormValue("contact"),
+		MatchView: m, Incident: viewIncident(m, false), Person: viewPerson(m.Person, m.Places),
+		Pack:      casework.NewContact(m.Incident, m.Position, m.Person, m.Priority),
+		Automatic: automatic,
+		Entered:   v.PostFormValue("contact"),
 	}, mistakes...)
 }
 

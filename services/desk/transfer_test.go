@@ -38,3 +38,28 @@ func TestATransferIsRecordedOnceAndClosesTheAdministratorsAction(t *testing.T) {
 	}
 	admin.get(path("/matches/%d", m.Match)).sees("main", "Transferred to the case record on").sees("main", "C-77")
 }
+
+func TestATransferThatWasGivenUpIsTheAdministrators(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	other := w.Match(scene.Report{Person: w.Person(scene.Case{Restricted: true})})
+	w.Judge("administrator", m.Match, casework.VerdictConfirm)
+	for _, id := range []casework.MatchID{m.Match, other.Match} {
+		pgtest.Exec(t, w.DB, `insert into transfer (match, state, key, attempts, problem) values ($1::bigint, 'failed', 'k' || $1::bigint::text, 20, 'the case-management system answered 422')`, id)
+	}
+	admin := w.as(t, "administrator")
+	page := admin.get("/transfers").count("tr[data-transfer]", 1).sees("tr[data-transfer]", "Given up").sees("tr[data-transfer]", "answered 422")
+	w.as(t, "cleared administrator").get("/transfers").count("tr[data-transfer]", 2)
+	w.as(t, "gwent administrator").get("/transfers").count("tr[data-transfer]", 0)
+	admin.get(path("/matches/%d/transfer", m.Match)).sees(".govuk-inset-text", "could not be sent").sees(".desk-pack", "ViSOR report").
+		sees(".desk-pack", "victim: Vera Victimson").seesNot(".desk-pack", scene.VictimAddress).seesNot(".desk-pack", scene.CallerName)
+	page.submit("form[action$=retry]").status(http.StatusOK).sees(".govuk-notification-banner", "tried again").count("tr[data-transfer]", 0)
+	admin.post(path("/transfers/%d/retry", other.Match)).status(http.StatusNotFound)
+	if w.rows("transfer where state = 'queued'") != 1 || w.rows("audit where what = 'TRANSFER_RETRIED'") != 1 {
+		t.Error("it is not tried again, or the trail does not say so")
+	}
+	admin.get(path("/matches/%d/transfer", m.Match)).submit("main form", "contact", "C-9").status(http.StatusOK)
+	if w.rows("transfer where state = 'by_hand'") != 1 {
+		t.Error("what was copied by hand would still be sent")
+	}
+}

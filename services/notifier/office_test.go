@@ -3,6 +3,7 @@ package notifier_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -172,5 +173,12 @@ func (o *office) want(got []string, want ...string) {
 	o.Helper()
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		o.Errorf("got:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

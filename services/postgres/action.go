@@ -49,12 +49,25 @@ func (db *DB) SettleActions(ctx context.Context, matches []casework.MatchID, now
 		if err := writeChanges(ctx, tx, s.Changes, now); err != nil {
 			return err
 		}
+		if err := db.queueTransfers(ctx, tx, matchesOf(all)); err != nil {
+			return err
+		}
 		return db.telling.enqueue(ctx, tx, s.Changes)
 	})
 	if err != nil {
 		return casework.SettledActions{}, fmt.Errorf("settle the actions of %d matches: %w", len(matches), err)
 	}
 	return s, nil
+}
+
+func matchesOf(all []*casework.Concern) []int64 {
+	var ids []int64
+	for _, c := range all {
+		for _, m := range c.Matches {
+			ids = append(ids, int64(m.ID))
+		}
+	}
+	return ids
 }
 
 type agreement struct {

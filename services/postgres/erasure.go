@@ -63,6 +63,10 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 			 where incident = any(@incidents)
 			   and erased_at is null`, args)
 		batch.Queue(`
+			update transfer
+			   set digest = ''
+			 where match in (select id from match where incident = any(@incidents))`, args)
+		batch.Queue(`
 			update judgement
 			   set identity_digest = '',
 			       reason = case when reason in ('', @code) then reason else @erased end

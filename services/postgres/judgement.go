@@ -368,42 +368,19 @@ func (db *DB) Transfer(ctx context.Context, t Transfer) ([]casework.Milestone, e
 		if m.State != casework.MatchConfirmed {
 			return casework.ErrChanged
 		}
-		tag, err := tx.Exec(ctx, `
-			update match
-			   set transferred_at = now(),
-			       contact = @contact,
-			       updated_at = now()
-			 where id = @match
-			   and transferred_at is null`,
-			pgx.NamedArgs{"match": m.ID, "contact": t.Contact})
-		if err != nil || tag.RowsAffected() == 0 {
-			return err // transferred before: sent twice, or by somebody else, and either is enough
-		}
-		rows, _ := tx.Query(ctx, `
-			update action
-			   set state = 'done',
-			       acked_at = coalesce(acked_at, now()),
-			       acked_by = coalesce(acked_by, @by),
-			       done_at = now(),
-			       done_by = @by
-			 where match = @match
-			   and rule = 'transfer_match'
-			   and state in ('open', 'acknowledged')
-			returning id, match, incident, person, pdu, priority`,
-			pgx.NamedArgs{"match": m.ID, "by": t.By.Subject})
-		closed, err := pgx.CollectRows(rows, pgx.RowToStructByPos[actionNamed])
-		if err != nil {
+		var first bool
+		if reached, first, err = markTransferred(ctx, tx, m.ID, t.Contact, t.By.Subject); err != nil || !first {
 			return err
 		}
-		for _, a := range closed {
-			if err := a.closeSteps(ctx, tx, "transferred", t.By.Subject, nil); err != nil {
-				return err
-			}
-			if err := addEvents(ctx, tx, events.New(time.Now(), events.ActionClosed(a.event()))); err != nil {
-				return err
-			}
-		}
-		if reached, err = recordMilestones(ctx, tx, casework.Reached{Match: m.ID, Stage: casework.StageTransfer}); err != nil {
+		// The case record has it: what was on its way, or given up, need not go.
+		_, err = tx.Exec(ctx, `
+			update transfer
+			   set state = 'by_hand',
+			       settled_at = now()
+			 where match = @match
+			   and state in ('queued', 'failed')`,
+			pgx.NamedArgs{"match": m.ID})
+		if err != nil {
 			return err
 		}
 		return audit(ctx, tx, Audit{Actor: t.By.Subject, What: "MATCH_TRANSFERRED", Service: "desk",

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 )
@@ -27,6 +28,9 @@ type DB struct {
 	pool *pgxpool.Pool
 	// telling asks for people to be told outside the desk; nil where nobody is.
 	telling *telling
+	// transferring asks for contacts to be put on the case record; nil where an
+	// administrator does it by hand.
+	transferring *river.Client[pgx.Tx]
 }
 
 // Open connects to the PostgreSQL at url. It fails at once if nobody answers

@@ -52,7 +52,12 @@ var rules = []rule{
 	}, {
 		imports: "test",
 		only:    []string{"test"},
+		except:  []string{"test/caserecord"},
 		why:     "what is under test/ serves tests and must not ship",
+	}, {
+		imports: "test/caserecord",
+		only:    []string{"test", "cmd/reportable/run"},
+		why:     "the case record's stand-in is for tests and for the demo, which run starts",
 	}, {
 		imports: "testing",
 		only:    []string{"test"},

@@ -39,9 +39,21 @@ type Config struct {
 	Packages string `kong:"-"`
 	// Delivery is how people are told outside the desk. Nobody is where it says nothing.
 	Delivery Delivery `kong:"-"`
+	// Transfer is the case-management system. Contacts are copied by hand where
+	// it says nothing.
+	Transfer Transfer `kong:"-"`
 	// SignIn is the identity provider of the desk's people. Without one only
 	// the demo's personas sign in.
 	SignIn SignIn `kong:"-"`
+}
+
+// Transfer comes from the environment, for it holds a secret.
+type Transfer struct {
+	URL          string // TRANSFER_URL, below which /contacts lies
+	TokenFile    string // TRANSFER_TOKEN_FILE: a bearer token, read for each request
+	TokenURL     string // TRANSFER_TOKEN_URL: OAuth's client credentials, in place of a file
+	ClientID     string // TRANSFER_CLIENT_ID
+	ClientSecret string // TRANSFER_CLIENT_SECRET
 }
 
 // SignIn comes from the environment, for it holds a secret.
@@ -73,6 +85,13 @@ func (c *Config) ReadEnvironment() error {
 		NotifyKey:      os.Getenv("NOTIFY_API_KEY"),
 		NotifyTemplate: os.Getenv("NOTIFY_TEMPLATE"),
 		Desk:           os.Getenv("DESK_URL"),
+	}
+	c.Transfer = Transfer{
+		URL:          os.Getenv("TRANSFER_URL"),
+		TokenFile:    os.Getenv("TRANSFER_TOKEN_FILE"),
+		TokenURL:     os.Getenv("TRANSFER_TOKEN_URL"),
+		ClientID:     os.Getenv("TRANSFER_CLIENT_ID"),
+		ClientSecret: os.Getenv("TRANSFER_CLIENT_SECRET"),
 	}
 	c.SignIn = SignIn{
 		Issuer:       os.Getenv("OIDC_ISSUER"),

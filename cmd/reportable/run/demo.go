@@ -24,6 +24,7 @@ import (
 type demo struct {
 	world    simulator.World
 	personas []casework.Account
+	record   string // where the case record listens
 }
 
 // demoPeople is about the caseload of Wales.
@@ -165,6 +166,9 @@ func (d *demo) announce(to io.Writer, p *Process) {
 		}
 	}
 	fmt.Fprintf(to, "\nEvery PDU has its own; the page lists them all.\n")
+	if d.record != "" {
+		fmt.Fprintf(to, "What is confirmed goes to a stand-in for the case record, at %s.\n", d.record)
+	}
 }
 
 // doing is what the persona of a role is shown for.

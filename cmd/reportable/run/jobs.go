@@ -12,44 +12,88 @@ import (
 	"github.com/reportable-incidents/reportable/services/notifier"
 	"github.com/reportable-incidents/reportable/services/notifier/mail"
 	"github.com/reportable-incidents/reportable/services/notifier/notify"
+	"github.com/reportable-incidents/reportable/services/notifier/transfer"
 )
 
 // periodic are the jobs that come round, all of them: one process among those
 // that work the queue plans for everybody, and nobody knows which.
 func periodic() []*river.PeriodicJob {
-	return []*river.PeriodicJob{matcher.EveryErasure(), notifier.EveryDigest()}
+	return []*river.PeriodicJob{matcher.EveryErasure(), notifier.EveryDigest(), transfer.Every()}
 }
 
 // company is how long a notice waits for others to the same person.
 const company = 3 * time.Minute
 
-// couriers tell people outside the desk, where there is a way to.
-func (p *Platform) couriers(d Delivery) ([]Service, error) {
-	channel, err := d.channel()
-	if channel == nil || err != nil {
+// outgoing is what goes out of the notifier's process: who works which queue,
+// and who looks after what no job does.
+type outgoing struct {
+	*Platform
+	workers  *river.Workers
+	queues   map[string]river.QueueConfig
+	services []Service
+}
+
+// outward sends what goes out, where there is a way to.
+func (p *Platform) outward(o Options) ([]Service, error) {
+	out := outgoing{Platform: p, workers: river.NewWorkers(), queues: map[string]river.QueueConfig{}}
+	if err := out.couriers(o.Delivery); err != nil {
 		return nil, err
 	}
-	if d.Desk == "" {
-		return nil, Usage("DESK_URL is not set: messages lead to the desk, such as https://reportable.example")
-	}
-	if err := p.DB.TellOutside(company); err != nil {
+	if err := out.transfers(o.Transfer); err != nil {
 		return nil, err
 	}
-	courier := &notifier.Courier{Store: p.DB, Channel: channel, Desk: d.Desk, Log: p.Log, Outcomes: notifier.NewOutcomes(p.registry)}
-	workers := river.NewWorkers()
-	river.AddWorker(workers, courier)
-	river.AddWorker(workers, &notifier.Digester{Courier: courier, Now: p.Now})
+	if len(out.queues) == 0 {
+		return nil, nil
+	}
 	jobs := &river.Config{
 		Logger:              p.Log,
-		Queues:              map[string]river.QueueConfig{casework.DeliveryQueue: {MaxWorkers: 4}},
-		Workers:             workers,
+		Queues:              out.queues,
+		Workers:             out.workers,
 		PeriodicJobs:        periodic(),
-		SkipUnknownJobCheck: true,
+		SkipUnknownJobCheck: true, // it may plan what another process does
 	}
-	return []Service{
-		{"delivery", func(ctx context.Context) error { return p.DB.RunJobs(ctx, jobs) }},
-		{"delivery sweeper", func(ctx context.Context) error { return courier.Sweep(ctx, p.DB) }},
-	}, nil
+	return append([]Service{{"outgoing jobs", func(ctx context.Context) error { return p.DB.RunJobs(ctx, jobs) }}}, out.services...), nil
+}
+
+// couriers tell people outside the desk.
+func (out *outgoing) couriers(d Delivery) error {
+	channel, err := d.channel()
+	if channel == nil || err != nil {
+		return err
+	}
+	if d.Desk == "" {
+		return Usage("DESK_URL is not set: messages lead to the desk, such as https://reportable.example")
+	}
+	if err := out.DB.TellOutside(company); err != nil {
+		return err
+	}
+	courier := &notifier.Courier{Store: out.DB, Channel: channel, Desk: d.Desk, Log: out.Log, Outcomes: notifier.NewOutcomes(out.registry)}
+	river.AddWorker(out.workers, courier)
+	river.AddWorker(out.workers, &notifier.Digester{Courier: courier, Now: out.Now})
+	out.queues[casework.DeliveryQueue] = river.QueueConfig{MaxWorkers: 4}
+	out.services = append(out.services, Service{"delivery sweeper", func(ctx context.Context) error { return courier.Sweep(ctx, out.DB) }})
+	return nil
+}
+
+// transfers put confirmed matches on the case record.
+func (out *outgoing) transfers(t Transfer) error {
+	if t.URL == "" {
+		return nil
+	}
+	client, err := transfer.New(transfer.Config{URL: t.URL, TokenFile: t.TokenFile, TokenURL: t.TokenURL, ID: t.ClientID, Secret: t.ClientSecret})
+	if err != nil {
+		return UsageError{fmt.Errorf("TRANSFER_URL: %w", err)}
+	}
+	if err := out.DB.TransferOutside(); err != nil {
+		return err
+	}
+	metrics := transfer.NewMetrics(out.registry)
+	worker := &transfer.Worker{Store: out.DB, Client: client, Metrics: metrics, Log: out.Log, Observe: out.responses.Observe}
+	river.AddWorker(out.workers, worker)
+	river.AddWorker(out.workers, &transfer.Reconciler{Store: out.DB, Client: client, Metrics: metrics, Log: out.Log})
+	out.queues[casework.TransferQueue] = river.QueueConfig{MaxWorkers: 4}
+	out.services = append(out.services, Service{"transfer sweeper", worker.Sweep})
+	return nil
 }
 
 // channel is nil where nothing is set.

@@ -25,6 +25,8 @@ type Options struct {
 	Policy     string `placeholder:"FILE" env:"POLICY_FILE" help:"The policy: what a match asks of whom, and by when. Default: the one that ships."`
 	// Delivery is how people are told outside the desk.
 	Delivery Delivery `kong:"-"`
+	// Transfer is the case-management system that takes contacts.
+	Transfer Transfer `kong:"-"`
 	// SignIn is the identity provider of the desk's people.
 	SignIn SignIn `kong:"-"`
 }
@@ -87,11 +89,11 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 			return nil, err
 		}
 		process.add(chaser)
-		couriers, err := p.couriers(o.Delivery)
+		outward, err := p.outward(o)
 		if err != nil {
 			return nil, err
 		}
-		process.add(couriers...)
+		process.add(outward...)
 	}
 	if has("matcher") {
 		process.add(p.matcher()...)

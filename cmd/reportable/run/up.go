@@ -70,9 +70,19 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	defer done()
 
 	drop := filepath.Join(c.Data, "drop")
-	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop, Delivery: c.Delivery, SignIn: c.SignIn})
+	options := Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop, Delivery: c.Delivery, Transfer: c.Transfer, SignIn: c.SignIn}
+	var record Service
+	if d != nil && options.Transfer.URL == "" {
+		if record, err = d.caseRecord(c, &options.Transfer, log); err != nil {
+			return err
+		}
+	}
+	process, err := NewPlatform(db, conn, log, registry).NewProcess(Names, listeners, options)
 	if err != nil {
 		return err
+	}
+	if record.Run != nil {
+		process.add(record)
 	}
 	if d != nil {
 		sends, err := d.feed(ctx, db, process.Feed, drop, log)

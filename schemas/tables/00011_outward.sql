@@ -1,0 +1,52 @@
+-- Outward: contacts in the case-management system, and webhooks.
+
+-- +goose Up
+-- +goose StatementBegin
+
+-- The contact of a confirmed match at the case-management system. What the far
+-- end holds is found out by asking it, not by what we did.
+create table transfer (
+  match      bigint primary key references match,
+  state      text not null default 'queued'
+             check (state in ('queued', 'sent', 'failed', 'by_hand', 'withdrawing', 'withdrawn', 'stuck')),
+  key        text not null unique,          -- the same however often it is sent
+  contact    text not null default '',      -- the far end's number
+  crn        text not null default '',      -- as it was sent
+  digest     text not null default '',      -- of what was sent; erased with the incident
+  attempts   integer not null default 0,
+  problem    text not null default '',      -- without a name
+  queued_at  timestamptz not null default now(),
+  sent_at    timestamptz,
+  settled_at timestamptz,
+  finding    text not null default '' check (finding in ('', 'missing', 'different'))
+);
+
+create index transfer_waiting on transfer (queued_at) where state in ('queued', 'withdrawing');
+create index transfer_wrong on transfer (state) where state in ('failed', 'stuck') or finding <> '';
+
+-- What the far end holds as ours, and we know nothing of.
+create table transfer_extra (
+  contact  text primary key,
+  key      text not null,
+  found_at timestamptz not null default now()
+);
+
+-- Whether two CRNs are of one case: it may have been merged since one was used.
+create function same_case(a text, b text) returns boolean language sql stable as $$
+  select a = b
+      or exists (
+           select 1
+             from crn x
+             join crn y on y.crn = b
+            where x.crn = a
+              and current_person(x.person) = current_person(y.person))
+$$;
+
+-- When the far end was asked what it holds.
+create table transfer_reconciliation (
+  id   bigint generated always as identity primary key,
+  at   timestamptz not null,
+  held integer not null
+);
+
+-- +goose StatementEnd
