@@ -9,7 +9,7 @@ DIST  := services/desk/dist/NOTICE.txt
 
 HAVE_CC := command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null
 
-.PHONY: help demo up build assets test lint bench bench-matcher bench-feed fuzz screenshots clean
+.PHONY: help demo up build assets test lint bench bench-matcher bench-calibration bench-feed fuzz screenshots clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -59,6 +59,9 @@ bench: assets postgres ## how much, how fast
 
 bench-matcher: postgres ## how fast people are found, beside the alternatives
 	$(GO) test -run '^$$' -bench Matcher -benchtime 1x -timeout 30m ./test/bench/...
+
+bench-calibration: ## whether probabilities mean what they say, on 100,000 made-up people
+	$(GO) test -run '^$$' -bench Calibration -benchtime 1x -timeout 30m ./test/bench/...
 
 bench-feed: postgres ## how fast records are taken, beside a floor in the same run
 	$(GO) test -run '^$$' -bench . -benchtime 2x -timeout 30m ./services/feed

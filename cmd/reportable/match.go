@@ -15,6 +15,7 @@ type matchCommand struct {
 	Explain  matchExplain  `cmd:"" help:"Say how a score comes about, comparison by comparison."`
 	Evaluate matchEvaluate `cmd:"" help:"Measure the matcher on labelled data."`
 	Train    matchTrain    `cmd:"" help:"Learn the weights from data, with labels or without."`
+	Model    modelCommand  `cmd:"" help:"Which weights are used: list, show, evaluate, activate."`
 }
 
 type matchExplain struct {
@@ -193,7 +194,7 @@ func (m matchEvaluate) Run(to terminal) error {
 	options := evaluation.Options{Model: model, Train: m.Train, Progress: func(share float64) { set(int64(share * 1000)) }}
 	var res *evaluation.Result
 	if link {
-		res, err = m.link(mapping, options)
+		res, err = m.link(to, options)
 	} else {
 		var records []evaluation.Record
 		if records, err = evaluation.ReadTable(m.Dedupe, mapping, m.Cluster); err == nil {
@@ -220,16 +221,8 @@ func (m matchEvaluate) Run(to terminal) error {
 	return nil
 }
 
-func (m matchEvaluate) link(mapping evaluation.Mapping, o evaluation.Options) (*evaluation.Result, error) {
-	register, err := evaluation.ReadTable(m.Register, mapping.For(true), "")
-	if err != nil {
-		return nil, err
-	}
-	queries, err := evaluation.ReadTable(m.Queries, mapping.For(false), "")
-	if err != nil {
-		return nil, err
-	}
-	truth, err := evaluation.ReadTruth(m.Truth)
+func (m matchEvaluate) link(to terminal, o evaluation.Options) (*evaluation.Result, error) {
+	register, queries, truth, err := labelledFiles{Register: m.Register, Queries: m.Queries, Truth: m.Truth, Mapping: m.Mapping}.read(to)
 	if err != nil {
 		return nil, err
 	}
@@ -247,87 +240,4 @@ func measured(to terminal, res *evaluation.Result) {
 	}
 	fmt.Fprintf(to.out, "  index in %.2f s, %.0f bytes a person; a query takes %.3f ms (median), %.3f ms (99 in 100), %.3f ms at most; %.0f a second on a core\n",
 		res.IndexSeconds, res.BytesPerPerson, res.QueryP50, res.QueryP99, res.QueryMax, res.QueriesPerSecondCore)
-}
-
-type matchTrain struct {
-	Register string  `required:"" placeholder:"FILE" help:"CSV of the people."`
-	Queries  string  `required:"" placeholder:"FILE" help:"CSV of records to learn from."`
-	Truth    string  `placeholder:"FILE" help:"CSV of query id and register id, where it is known."`
-	Mapping  string  `required:"" placeholder:"FILE" help:"YAML that says which column is what."`
-	Model    string  `placeholder:"FILE" help:"The model to begin from. Default: the one that ships."`
-	Belief   float64 `default:"1000" help:"For how many true pairs that model counts. Default: ${default}."`
-	Out      string  `required:"" placeholder:"FILE" help:"Where to write the new model."`
-	JSON     bool    `name:"json" help:"Print it for a machine."`
-}
-
-func (matchTrain) Help() string {
-	return `Estimates how often each level of agreement is met, between records of one person and between strangers. Without a truth it needs no labels. With one, the bands begin where the labels allow, and old and new model are measured beside each other. The same data teach the same model. Nothing is activated: that is for whoever starts the matcher with the new file to decide.
-
-Example:
-  reportable match train --register people.csv --queries seen.csv --truth truth.csv --mapping columns.yaml --out model.json`
-}
-
-// training is what match train answers.
-type training struct {
-	OldModel string             `json:"oldModel"`
-	NewModel string             `json:"newModel"`
-	Examples int                `json:"examples"`
-	Labelled int                `json:"labelled"`
-	Matches  float64            `json:"matches"`
-	Rounds   int                `json:"rounds"`
-	Old      *evaluation.Result `json:"old,omitempty"`
-	New      *evaluation.Result `json:"new,omitempty"`
-}
-
-func (m matchTrain) Run(to terminal) error {
-	base, err := evaluation.ReadModelFile(m.Model)
-	if err != nil {
-		return err
-	}
-	mapping, err := evaluation.ReadMapping(m.Mapping)
-	if err != nil {
-		return err
-	}
-	register, err := evaluation.ReadTable(m.Register, mapping.For(true), "")
-	if err != nil {
-		return err
-	}
-	queries, err := evaluation.ReadTable(m.Queries, mapping.For(false), "")
-	if err != nil {
-		return err
-	}
-	var truth map[string]string
-	if m.Truth != "" {
-		if truth, err = evaluation.ReadTruth(m.Truth); err != nil {
-			return err
-		}
-	}
-	learnt, err := evaluation.Train(register, queries, truth, base, linkage.Training{Belief: m.Belief})
-	if err != nil {
-		return err
-	}
-	answer := training{OldModel: base.Hash(), NewModel: learnt.Model.Hash(), Examples: learnt.Examples, Labelled: learnt.Labelled, Matches: learnt.Matches, Rounds: learnt.Rounds}
-	if truth != nil {
-		if answer.Old, err = evaluation.Link(register, queries, truth, evaluation.Options{Model: base}); err != nil {
-			return err
-		}
-		if answer.New, err = evaluation.Link(register, queries, truth, evaluation.Options{Model: learnt.Model}); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(m.Out, learnt.Model.JSON(), 0o644); err != nil {
-		return fmt.Errorf("write the model: %w", err)
-	}
-	if m.JSON {
-		return to.json(answer)
-	}
-	fmt.Fprintf(to.out, "Learnt from %d records, %d of them labelled, in %d rounds: about %.0f matches. Model %s is in %s; nothing uses it yet.\n",
-		answer.Examples, answer.Labelled, answer.Rounds, answer.Matches, answer.NewModel, m.Out)
-	if truth != nil {
-		fmt.Fprint(to.out, "\nThe old model: ")
-		measured(to, answer.Old)
-		fmt.Fprint(to.out, "\nThe new model: ")
-		measured(to, answer.New)
-	}
-	return nil
 }

@@ -40,3 +40,17 @@ type Activation struct {
 	RegisterVersion int64     `json:"registerVersion"`
 	At              time.Time `json:"at"`
 }
+
+// Seen is a person in an incident whose facts are still held, with what people
+// said of who it is.
+type Seen struct {
+	Incident IncidentID
+	Identity Identity
+	// Confirmed and Dismissed are whom somebody, having seen both identities as
+	// they are now, said it is and is not. A dismissal that only followed from a
+	// confirmation is not among them.
+	Confirmed, Dismissed []PersonID
+	// Whole tells that everybody who was in an incident at that time is still
+	// held, found or not. What is held of an earlier time was mostly found.
+	Whole bool
+}

@@ -2,6 +2,7 @@ package evaluation
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -30,6 +31,44 @@ func ReadTruth(path string) (map[string]string, error) {
 	return truth, nil
 }
 
+// CheckTruth says what is doubtful about a truth, without quoting an id: some
+// data give people who cannot be found on purpose. It is an error when it has
+// nothing to do with the tables.
+func CheckTruth(truth map[string]string, register, queries []Record) (doubts []string, err error) {
+	asked, people := map[string]bool{}, map[string]bool{}
+	for _, q := range queries {
+		asked[q.ID] = true
+	}
+	for _, p := range register {
+		people[p.ID] = true
+	}
+	known, named, there := 0, 0, 0
+	for query, person := range truth {
+		if asked[query] {
+			known++
+		}
+		if person != "" {
+			named++
+			if people[person] {
+				there++
+			}
+		}
+	}
+	switch {
+	case known == 0:
+		return nil, errors.New("the truth names none of the queries; its columns are the query's id and the register's id, under a header")
+	case named > 0 && there == 0:
+		return nil, errors.New("the truth names nobody on the register; its columns are the query's id and the register's id, under a header")
+	}
+	if n := len(truth) - known; n > 0 {
+		doubts = append(doubts, fmt.Sprintf("%d of %d lines name a query that is not among the queries; they are left out", n, len(truth)))
+	}
+	if n := named - there; n > 0 {
+		doubts = append(doubts, fmt.Sprintf("%d of %d persons named are not on the register; they count as not found", n, named))
+	}
+	return doubts, nil
+}
+
 // ReadModelFile reads a model, or gives the one that ships when path is empty.
 func ReadModelFile(path string) (*linkage.Model, error) {
 	if path == "" {
@@ -51,6 +90,11 @@ func ReadModelFile(path string) (*linkage.Model, error) {
 func Train(register, queries []Record, truth map[string]string, base *linkage.Model, how linkage.Training) (linkage.Trained, error) {
 	r := linkage.New(base)
 	fill(r, register)
+	return linkage.Train(r, labelled(register, queries, truth), how)
+}
+
+// labelled makes examples of queries, numbering the register's rows from 1.
+func labelled(register, queries []Record, truth map[string]string) []linkage.Example {
 	number := map[string]casework.PersonID{}
 	for i := range register {
 		number[register[i].ID] = casework.PersonID(i + 1)
@@ -66,7 +110,7 @@ func Train(register, queries []Record, truth map[string]string, base *linkage.Mo
 		}
 		examples = append(examples, e)
 	}
-	return linkage.Train(r, examples, how)
+	return examples
 }
 
 // ReadIdentity reads one identity or subject from JSON.

@@ -2,49 +2,182 @@ package linkage
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
 )
 
-// leastCertain is the probability below which nothing is certain: an expected
-// error of more than 1 in 1,000.
-const leastCertain = .999
+const (
+	// leastCertain is the probability below which nothing is certain: an
+	// expected error of more than 1 in 1,000.
+	leastCertain = .999
+	// enoughLabels is from how many judged examples bands are read and
+	// probabilities calibrated. With fewer, the model's own stay.
+	enoughLabels = 500
+	// telling is by how many bits the labels must get likelier before a number
+	// that no count gives is changed for their sake: less is chance.
+	telling = 4
+)
 
-// fitBands sets where the bands begin from labelled examples: certain above
-// every answer that was wrong, and no lower than its meaning; probable as low
-// as 99 in 100 of the answers above are right. With fewer than 500 labels, or
-// none, the model's own bands stay.
-func (r *Register) fitBands(m *Model, examples []Example) {
-	type top struct {
-		p     float64
-		right bool
-	}
-	tops := make([]top, len(examples))
-	labelled := 0
-	for i := range examples {
-		if examples[i].Labelled {
-			labelled++
-		}
-	}
-	if labelled < 500 {
-		return
-	}
+// CurvePoint is what labelled data said of the answers from a probability up,
+// counting the best candidate of each query.
+type CurvePoint struct {
+	Probability float64 `json:"probability"`
+	Answers     int     `json:"answers"`
+	Right       int     `json:"right"`
+	Precision   float64 `json:"precision"`
+	// Recall is the share of the queries whose person is known to be on the register.
+	Recall float64 `json:"recall"`
+	// Expected is the share of wrong answers that the probabilities themselves expect.
+	Expected float64 `json:"expectedError"`
+}
+
+// published are the probabilities of a curve, beside those where bands begin.
+var published = []float64{.1, .2, .3, .4, .5, .6, .7, .8, .9, .95, .98, .99, .995, .998, .999, .9995, .9999}
+
+// top is the best candidate of a query whose truth is known.
+type top struct {
+	p     float64
+	right bool
+}
+
+// tops answers every judged example, and says how many have somebody to find.
+// An answer that nobody has judged is left out. They come best first.
+func (r *Register) tops(examples []Example) (all []top, positives int) {
+	found := make([]top, len(examples))
 	inParallel(len(examples), func(s *search, i int) {
 		e := &examples[i]
-		if !e.Labelled {
+		if !e.judged() {
 			return
 		}
 		r.search(s, e.Subject, ReviewThreshold, false)
 		for j := range s.hits {
-			if h := &s.hits[j]; h.id != e.Self {
-				tops[i] = top{p: h.bits().probability(), right: slices.Contains(e.Is, h.id)}
-				return
+			h := &s.hits[j]
+			if h.id == e.Self {
+				continue
 			}
+			if e.Labelled || slices.Contains(e.Not, h.id) {
+				found[i] = top{p: h.bits().probability(), right: slices.Contains(e.Is, h.id)}
+			}
+			return
 		}
 	})
-	slices.SortStableFunc(tops, func(a, b top) int { return cmp.Compare(b.p, a.p) })
+	for i := range examples {
+		if len(examples[i].Is) > 0 {
+			positives++
+		}
+		if found[i].p > 0 {
+			all = append(all, found[i])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b top) int { return cmp.Compare(b.p, a.p) })
+	return all, positives
+}
+
+// Curve is what judged examples say of the register's answers.
+func (r *Register) Curve(examples []Example) []CurvePoint {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all, positives := r.tops(examples)
+	return curve(all, positives, r.model.Certain, r.model.Probable)
+}
+
+func curve(all []top, positives int, bands ...float64) []CurvePoint {
+	at := slices.Concat(published, bands)
+	slices.Sort(at)
+	points := make([]CurvePoint, 0, len(at))
+	for _, p := range slices.Compact(at) {
+		one := CurvePoint{Probability: p}
+		expected := 0.0
+		for _, t := range all {
+			if t.p < p {
+				break
+			}
+			one.Answers++
+			expected += 1 - t.p
+			if t.right {
+				one.Right++
+			}
+		}
+		if one.Answers > 0 {
+			one.Precision = round(float64(one.Right) / float64(one.Answers))
+			one.Expected = round(expected / float64(one.Answers))
+		}
+		if positives > 0 {
+			one.Recall = round(float64(one.Right) / float64(positives))
+		}
+		points = append(points, one)
+	}
+	return points
+}
+
+// calibrate reads off labelled examples what counting levels cannot teach: how
+// many relatives there are to a match, by how much the evidence overstates
+// itself, and where the bands begin.
+func (r *Register) calibrate(m *Model, examples []Example) error {
+	try := func(change func(*Model)) (float64, error) {
+		c := m.clone()
+		change(c)
+		if err := c.prepare(); err != nil {
+			return 0, err
+		}
+		all, positives := r.with(c).tops(examples)
+		return loss(all, positives), nil
+	}
+	best, err := try(func(*Model) {})
+	if err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	for _, relatives := range []float64{m.Relatives / 3, m.Relatives / 2, m.Relatives * .7, m.Relatives * 1.4, m.Relatives * 2, m.Relatives * 3} {
+		got, err := try(func(c *Model) { c.Relatives = round(relatives) })
+		if err != nil {
+			return fmt.Errorf("calibrate: %w", err)
+		}
+		if got < best-telling {
+			best, m.Relatives = got, round(relatives)
+		}
+	}
+	for _, scale := range []float64{.85, .9, .95, 1.05, 1.1} {
+		got, err := try(func(c *Model) { c.Scale = scale })
+		if err != nil {
+			return fmt.Errorf("calibrate: %w", err)
+		}
+		if got < best-telling {
+			best, m.Scale = got, scale
+		}
+	}
+	if err := m.prepare(); err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	all, positives := r.with(m).tops(examples)
+	m.Certain, m.Probable = bandsOf(all)
+	m.Curve = curve(all, positives, m.Certain, m.Probable)
+	return nil
+}
+
+// loss is the logarithmic one, in bits: it is least when probabilities mean
+// what they say. Who is not found at all counts as found at the threshold.
+func loss(all []top, positives int) float64 {
+	const surest = 1e-6 // one slip of a judge's pen must not outweigh everything
+	sum := 0.0
+	for _, t := range all {
+		if t.right {
+			positives--
+			sum -= math.Log2(max(t.p, surest))
+		} else {
+			sum -= math.Log2(max(1-t.p, surest))
+		}
+	}
+	return sum - float64(max(positives, 0))*math.Log2(ReviewThreshold)
+}
+
+// bandsOf says where the bands begin: certain above what was wrong more often
+// than one time in 1,000, and no lower than its meaning; probable as low as 99
+// in 100 of the answers above are right.
+func bandsOf(all []top) (certain, probable float64) {
 	right, wrong := 0, 0
-	certain, probable := leastCertain, .95
-	for _, t := range tops {
+	certain, probable = leastCertain, .95
+	for _, t := range all {
 		if t.p < .5 {
 			break
 		}
@@ -60,5 +193,5 @@ func (r *Register) fitBands(m *Model, examples []Example) {
 			probable = min(probable, t.p)
 		}
 	}
-	m.Certain, m.Probable = round(min(certain, .99999)), round(max(probable, .5))
+	return round(min(certain, .99999)), round(max(probable, .5))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // field is one comparison. The order is that of a waterfall.
@@ -140,6 +141,12 @@ type Level struct {
 	U float64 `json:"u"`
 }
 
+// Bits is the level's weight where no value's own frequency is known: log2(m/u).
+func (l Level) Bits() float64 { return lg(l.M / l.U).bits() }
+
+// Fields names the comparisons, in the order of a waterfall.
+func Fields() []string { return slices.Clone(fieldNames[:]) }
+
 // Model holds the weights of the comparison. It does not change once made.
 type Model struct {
 	// Expected is how many matches a query is expected to have on the register.
@@ -158,6 +165,9 @@ type Model struct {
 	// Margin is the least distance from the runner-up of a certain match, in bits.
 	Margin float64            `json:"margin"`
 	Fields map[string][]Level `json:"fields"`
+	// Curve is what labelled data said of the model's probabilities, from which
+	// Certain and Probable were read.
+	Curve []CurvePoint `json:"curve,omitempty"`
 
 	hash    string
 	weights [fieldCount][]levelWeight

@@ -19,7 +19,15 @@ type Example struct {
 	// Labelled tells that Is is known: empty is nobody on the register.
 	Labelled bool
 	Is       []casework.PersonID
+	// Not is whom it is not, where that is all that is known.
+	Not []casework.PersonID
+	// Chosen tells that it is an example because it was found and judged: it
+	// says nothing of how often a query matches.
+	Chosen bool
 }
+
+// judged tells that something is known of whom it is about.
+func (e *Example) judged() bool { return e.Labelled || len(e.Not) > 0 }
 
 // Training says how to learn.
 type Training struct {
@@ -75,7 +83,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 	base := r.model
 	t := Trained{Examples: len(examples), Model: base.clone()}
 	for _, e := range examples {
-		if e.Labelled {
+		if e.judged() {
 			t.Labelled++
 		}
 	}
@@ -88,14 +96,22 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 	for range how.Rounds {
 		view := r.with(t.Model)
 		found := view.expect(examples)
-		matches := 0.0
+		matches, drawn, among := 0.0, 0.0, 0
 		for i := range found {
+			one := 0.0
 			for j := range found[i] {
-				matches += found[i][j].p
+				one += found[i][j].p
+			}
+			matches += one
+			if !examples[i].Chosen {
+				drawn += one
+				among++
 			}
 		}
 		next := t.Model.clone()
-		next.Expected = max(matches, .5) / float64(len(examples))
+		if among > 0 {
+			next.Expected = max(drawn, .5) / float64(among)
+		}
 		if how.Deduplicate {
 			next.Copies = 1 + next.Expected
 		}
@@ -112,10 +128,12 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 		}
 	}
 	last := t.Model.clone()
-	if err := last.prepare(); err != nil {
-		return Trained{}, err
+	last.Curve = nil // it was the other model's
+	if t.Labelled >= enoughLabels {
+		if err := r.calibrate(last, examples); err != nil {
+			return Trained{}, err
+		}
 	}
-	r.with(last).fitBands(last, examples)
 	if err := last.prepare(); err != nil {
 		return Trained{}, err
 	}
@@ -162,7 +180,7 @@ func (r *Register) expect(examples []Example) [][]pair {
 		r.search(s, e.Subject, worthLearning, false)
 		for j := range s.hits {
 			h := &s.hits[j]
-			if h.id == e.Self || h.own < weightOf(worthLearning) {
+			if h.id == e.Self || h.own < weightOf(worthLearning) || slices.Contains(e.Not, h.id) {
 				continue
 			}
 			r.compare(&s.query, &r.people[h.slot], floorWeight*16, &s.out)
