@@ -15,10 +15,10 @@ func (r *Register) LookedAt(subject Subject, threshold float64) int {
 func (r *Register) Plan(subject Subject, threshold float64) string {
 	s := &search{}
 	r.prepare(&s.query, subject)
-	r.bound(&s.query)
+	r.bound(s)
 	least := min(weightOf(threshold), 0)
 	r.plan(s, least)
-	out := fmt.Sprintf("least %.1f prior %.1f middle %.1f sex %.1f planned %v cost %d\n", least.bits(), s.query.prior.bits(), s.query.mostNames.bits(), s.query.most[sexField].bits(), s.planned, s.cheapest)
+	out := fmt.Sprintf("least %.1f prior %.1f middle %.1f sex %.1f planned %v cost %d\n", least.bits(), s.query.prior.bits(), s.query.mostNames.bits(), s.mostSex.bits(), s.planned, s.cheapest)
 	for i, c := range s.courses {
 		out += fmt.Sprintf("   %-12s cut %d:", fieldNames[c.field], s.best[i])
 		for _, t := range c.tiers {

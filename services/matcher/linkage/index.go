@@ -8,8 +8,8 @@ import (
 // and who.
 type term struct {
 	token
-	surnames, forenames []uint32 // slots; a person stands once in each
-	joined              bool     // somebody writes in several words what this writes in one
+	surnames, forenames []posting // a person stands once in each
+	joined              bool      // somebody writes in several words what this writes in one
 }
 
 // vocabulary numbers texts.
@@ -73,39 +73,96 @@ type place struct {
 // query: half a line of the processor's cache.
 type glance struct {
 	birth uint32
-	flags uint8 // 1 a name is missing, 2 look closer: more names than fit, or a surname of several parts
+	flags uint8
 	count uint8
-	words [6]uint32 // terms of all names, in whatever part
+	parts uint16    // two bits for each of the words: surname, first forename, middle name
+	words [6]uint32 // terms of all names
 }
 
+// Flags of a glance. The sex stands above them.
 const (
-	nameMissing = 1 << iota
-	lookCloser
+	nameMissing  = 1 << iota // one of the names lacks its surname or forename, or there is no name
+	tooMany                  // more words than fit
+	severalParts             // a surname of several parts
+	otherNames               // more names than one
+	sexShift     = iota
+)
+
+const (
+	surnamePlace = iota
+	firstPlace
+	middlePlace
 )
 
 func (rec *record) glance() glance {
 	g := glance{birth: rec.birth}
-	sur, fore := false, false
-	for w := rec.names; len(w) > 0; {
-		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
-		if ns > 1 {
-			g.flags |= lookCloser
-		}
-		w = w[1+ns+nf:]
+	switch rec.sex {
+	case 'M':
+		g.flags |= 1 << sexShift
+	case 'F':
+		g.flags |= 2 << sexShift
 	}
-	rec.eachName(func(id uint32, surname bool) {
-		sur, fore = sur || surname, fore || !surname
-		if int(g.count) == len(g.words) {
-			g.flags |= lookCloser
-			return
-		}
-		g.words[g.count] = id
-		g.count++
-	})
-	if !sur || !fore {
+	if len(rec.names) == 0 {
 		g.flags |= nameMissing
 	}
+	for w := rec.names; len(w) > 0; {
+		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
+		if ns == 0 || nf == 0 {
+			g.flags |= nameMissing
+		}
+		if ns > 1 {
+			g.flags |= severalParts
+		}
+		for i, id := range w[1 : 1+ns+nf] {
+			if int(g.count) == len(g.words) {
+				g.flags |= tooMany
+				break
+			}
+			place := uint16(surnamePlace)
+			if i >= ns {
+				place = firstPlace + uint16(min(i-ns, 1))
+			}
+			g.parts |= place << (2 * g.count)
+			g.words[g.count] = id
+			g.count++
+		}
+		w = w[1+ns+nf:]
+		if len(w) > 0 {
+			g.flags |= otherNames
+		}
+	}
 	return g
+}
+
+// posting is somebody in a list, with a hash of their name beside them: most
+// people of a long list are passed over without being touched.
+type posting struct {
+	slot uint32
+	sign uint32
+}
+
+// A sign holds, from the top, eleven bits of the surname and ten each of the
+// first forename and the middle name.
+const (
+	signSurnames  = 1<<11 - 1 // this one tells that the name is no plain one, and the sign tells nothing
+	signForenames = 1 << 10
+	signMiddles   = 1<<10 - 2 // this one tells of several middle names, the next of none
+)
+
+func (g *glance) sign() uint32 {
+	surname, forename, middle := uint32(signSurnames), uint32(0), uint32(0)
+	if g.flags&(1<<sexShift-1) == 0 {
+		surname, forename = g.words[0]%signSurnames, g.words[1]%signForenames
+		switch g.count {
+		case 2:
+			middle = signMiddles + 1
+		case 3:
+			middle = g.words[2] % signMiddles
+		default:
+			middle = signMiddles
+		}
+	}
+	return surname<<20 | forename<<10 | middle
 }
 
 // Keys of the index: the kind in the top byte, the value below it.
@@ -137,23 +194,24 @@ func numberOfKey(n number) uint64 { return numberKey | mix(n.key^uint64(n.of)<<6
 // have one person, who is held in the map itself.
 type postings struct {
 	one   map[uint64]uint32 // a slot, or the number of a list with the top bit set
-	lists [][]uint32
+	lists [][]posting
 	free  []uint32
 }
 
 const listBit = 1 << 31
 
-func (p *postings) add(key uint64, slot uint32) {
+// add lists who under the key. Somebody alone has no sign there: they are glanced at.
+func (p *postings) add(key uint64, who posting, glances []glance) {
 	v, ok := p.one[key]
 	switch {
 	case !ok:
-		p.one[key] = slot
+		p.one[key] = who.slot
 	case v&listBit != 0:
 		l := v &^ listBit
-		p.lists[l] = append(p.lists[l], slot)
-	case v != slot:
-		list := make([]uint32, 2, 4)
-		list[0], list[1] = v, slot
+		p.lists[l] = append(p.lists[l], who)
+	case v != who.slot:
+		list := make([]posting, 2, 4)
+		list[0], list[1] = posting{slot: v, sign: glances[v].sign()}, who
 		if n := len(p.free); n > 0 {
 			l := p.free[n-1]
 			p.free = p.free[:n-1]
@@ -181,27 +239,41 @@ func (p *postings) remove(key uint64, slot uint32) {
 	list := without(p.lists[l], slot)
 	p.lists[l] = list
 	if len(list) == 1 {
-		p.one[key] = list[0]
+		p.one[key] = list[0].slot
 		p.lists[l] = nil
 		p.free = append(p.free, l)
 	}
 }
 
+// nobody is found where a key has nobody.
+const nobody = ^uint32(0)
+
+// find is what stands under the key: a slot, the number of a list with the top
+// bit set, or nobody.
+func (p *postings) find(key uint64) uint32 {
+	if v, ok := p.one[key]; ok {
+		return v
+	}
+	return nobody
+}
+
 // count is how many people have the key.
-func (p *postings) count(key uint64) int {
-	v, ok := p.one[key]
+func (p *postings) count(key uint64) int { return p.many(p.find(key)) }
+
+// many is how many people stand under what was found.
+func (p *postings) many(found uint32) int {
 	switch {
-	case !ok:
+	case found == nobody:
 		return 0
-	case v&listBit != 0:
-		return len(p.lists[v&^listBit])
+	case found&listBit != 0:
+		return len(p.lists[found&^listBit])
 	}
 	return 1
 }
 
-func without(list []uint32, slot uint32) []uint32 {
-	for i, s := range list {
-		if s == slot {
+func without(list []posting, slot uint32) []posting {
+	for i := range list {
+		if list[i].slot == slot {
 			list[i] = list[len(list)-1]
 			return list[:len(list)-1]
 		}

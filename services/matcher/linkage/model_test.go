@@ -136,7 +136,7 @@ func TestComparingAllocatesNothing(t *testing.T) {
 	query.Surname, query.Forenames, query.Postcode = "Llywelin", "David", "CF10 3AU"
 	s := &search{}
 	r.prepare(&s.query, Subject{Identity: query})
-	r.bound(&s.query)
+	r.bound(s)
 	r.plan(s, floorWeight)
 	if n := testing.AllocsPerRun(100, func() {
 		for slot := range r.people {

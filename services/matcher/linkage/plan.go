@@ -60,6 +60,10 @@ func (c *course) add(kind tierKind, most weight, cost int) {
 	c.tiers = append(c.tiers, tier{kind: kind, most: most, cost: int32(cost)})
 }
 
+// rounding is by how much a comparison may lie above the most that was reckoned
+// for it, because logarithms are rounded down each for itself.
+const rounding weight = 16
+
 // lookup is what it costs to look up one key, in people looked at.
 const lookup = 1
 
@@ -74,19 +78,19 @@ func (r *Register) plan(s *search, least weight) {
 		r.numberCourse(s, f)
 	}
 	r.placeCourse(s)
-	s.promises.reset()
+	r.birthCourse(s)
 	r.nameCourse(s, surnameField)
 	r.nameCourse(s, forenameField)
-	r.birthCourse(s)
-	s.elsewhere = q.prior + q.most[sexField] + q.most[townField] + q.most[workField]
+	s.elsewhere = q.prior + q.most[townField] + q.most[workField] + q.most[formField] + rounding
+	r.promise(s)
 	s.cheapest = int32(len(r.slots))
 	s.planned = false
 	for i := range s.courses {
 		s.courses[i].finish()
 		s.best[i] = uint8(s.courses[i].least)
 	}
-	s.choose(0, s.elsewhere, 0, least)
-	q.mostNames, q.ceiling = 0, s.elsewhere
+	s.choose(0, s.elsewhere+s.mostSex, 0, least)
+	q.mostNames, q.ceiling = q.most[formField]+rounding, s.elsewhere+s.mostSex
 	for i := range s.courses {
 		c := &s.courses[i]
 		switch c.field {
@@ -142,12 +146,13 @@ func (r *Register) birthCourse(s *search) {
 	if q.birth&511 == 1<<5|1 || q.birth>>5&15 == 0 || q.birth&31 == 0 {
 		rest = max(rest, w[birthYearOnly].plain) // everybody of the year
 	}
-	c.add(birthSameTier, r.model.rare(birthField, birthSame, q.birthLike), lookup+r.keys.count(birthKey|uint64(q.birth)))
+	s.same = r.keys.find(birthKey | uint64(q.birth))
+	c.add(birthSameTier, r.model.rare(birthField, birthSame, q.birthLike), lookup+r.keys.many(s.same))
 	s.births(r, q.birth)
-	count := func(dates []uint32) int {
-		n := lookup * len(dates)
-		for _, d := range dates {
-			n += r.keys.count(birthKey | uint64(d))
+	count := func(days []day) int {
+		n := 0
+		for _, d := range days {
+			n += lookup + r.keys.many(d.who)
 		}
 		return n
 	}
@@ -162,12 +167,25 @@ func (r *Register) birthCourse(s *search) {
 	c.add(restTier, rest, 0)
 }
 
+// day is a date of birth and who has it.
+type day struct {
+	date, who uint32
+}
+
 // births spells out the dates near a date, and those that share two parts.
 func (s *search) births(r *Register, birth uint32) {
 	s.near, s.part = s.near[:0], s.part[:0]
-	year, month, day := birth>>9, birth>>5&15, birth&31
-	s.part = append(s.part, year<<9, year<<9|month<<5)
-	if month == 0 || day == 0 {
+	year, month, dom := birth>>9, birth>>5&15, birth&31
+	add := func(days []day, d uint32) []day {
+		if !slices.ContainsFunc(days, func(x day) bool { return x.date == d }) {
+			if who := r.keys.find(birthKey | uint64(d)); who != nobody {
+				days = append(days, day{date: d, who: who})
+			}
+		}
+		return days
+	}
+	s.part = add(add(s.part, year<<9), year<<9|month<<5)
+	if month == 0 || dom == 0 {
 		return
 	}
 	sort := func(d uint32) {
@@ -176,35 +194,31 @@ func (s *search) births(r *Register, birth uint32) {
 		}
 		switch birthLevel(birth, d) {
 		case birthSwapped, birthOneDigit, birthNear:
-			if !slices.Contains(s.near, d) {
-				s.near = append(s.near, d)
-			}
+			s.near = add(s.near, d)
 		case birthTwoParts, birthYearOnly:
-			if !slices.Contains(s.part, d) {
-				s.part = append(s.part, d)
-			}
+			s.part = add(s.part, d)
 		}
 	}
 	for d := range uint32(31) {
 		sort(year<<9 | month<<5 | (d + 1))
 	}
 	for m := range uint32(12) {
-		sort(year<<9 | (m+1)<<5 | day)
+		sort(year<<9 | (m+1)<<5 | dom)
 	}
-	sort(year<<9 | day<<5 | month)
+	sort(year<<9 | dom<<5 | month)
 	sort(year<<9 | 1<<5 | 1)
 	for _, place := range []uint32{1, 10, 100, 1000} {
 		digit := year / place % 10
 		for d := range uint32(10) {
-			sort((year-digit*place+d*place)<<9 | month<<5 | day)
+			sort((year-digit*place+d*place)<<9 | month<<5 | dom)
 		}
 	}
 	for _, by := range []uint32{1, 10} {
-		sort((year+by)<<9 | month<<5 | day)
-		sort((year-by)<<9 | month<<5 | day)
+		sort((year+by)<<9 | month<<5 | dom)
+		sort((year-by)<<9 | month<<5 | dom)
 	}
 	// Neighbouring digits that changed places, also across the parts.
-	digits := [8]uint32{year / 1000, year / 100 % 10, year / 10 % 10, year % 10, month / 10, month % 10, day / 10, day % 10}
+	digits := [8]uint32{year / 1000, year / 100 % 10, year / 10 % 10, year % 10, month / 10, month % 10, dom / 10, dom % 10}
 	for i := range 7 {
 		x := digits
 		x[i], x[i+1] = x[i+1], x[i]
@@ -287,8 +301,7 @@ func (r *Register) numberCourse(s *search, f field) {
 	c.add(restTier, max(0, w[numberMistyped].plain), 0)
 }
 
-// nameCourse lists by the parts of the name, then by what is like them. It
-// also writes down what every term promises.
+// nameCourse lists by the parts of the name, then by what is like them.
 func (r *Register) nameCourse(s *search, f field) {
 	q, m := &s.query, r.model
 	if len(q.names) == 0 {
@@ -343,7 +356,6 @@ func (r *Register) nameCourse(s *search, f field) {
 					also = max(middleNear, m.rare(middleField, middleSame, r.often(forenameField, t)))
 				}
 			}
-			s.promise(word.id, f, most+cost, also)
 			had := false
 			for i := range c.tiers {
 				if x := &c.tiers[i]; x.word == word.id {
@@ -357,7 +369,6 @@ func (r *Register) nameCourse(s *search, f field) {
 		for _, x := range r.near.of(&r.names, &word.token, f == surnameField) {
 			t := &r.names.terms[x.id]
 			most := r.nearMost(f, x.kind)
-			s.promise(x.id, f, most, middleNear)
 			n := len(t.surnames)
 			if f == forenameField {
 				n = len(t.forenames)
@@ -393,7 +404,6 @@ func (r *Register) nameCourse(s *search, f field) {
 				}
 				if id, ok := r.names.ids[joined]; ok {
 					most := max(w[surnameMistyped].plain, w[surnamePart].plain)
-					s.promise(id, f, most, 0)
 					c.tiers = append(c.tiers, tier{kind: kind, most: most, cost: int32(len(r.names.terms[id].surnames)), word: id})
 				}
 			}
@@ -442,13 +452,4 @@ func (r *Register) nearMost(f field, kind likeness) weight {
 		return w[forenameInitial].plain
 	}
 	return w[forenameLoose].plain
-}
-
-func (s *search) promise(id uint32, f field, most, middle weight) {
-	p := s.promises.put(id)
-	if f == surnameField {
-		p.surname = max(p.surname, int32(most))
-		return
-	}
-	p.fore, p.middle = max(p.fore, int32(most)), max(p.middle, int32(middle))
 }

@@ -205,30 +205,31 @@ func (r *Register) insert(id casework.PersonID, f facts, raw string) {
 		rec.work = r.texts.id("work "+f.work) + 1
 		r.texts.count[rec.work-1]++
 	}
-	var slot uint32
+	g := rec.glance()
+	who := posting{sign: g.sign()}
 	if k := len(r.free); k > 0 {
-		slot = r.free[k-1]
+		who.slot = r.free[k-1]
 		r.free = r.free[:k-1]
-		r.people[slot], r.glances[slot] = rec, rec.glance()
+		r.people[who.slot], r.glances[who.slot] = rec, g
 	} else {
-		slot = uint32(len(r.people))
+		who.slot = uint32(len(r.people))
 		r.people = append(r.people, rec)
-		r.glances = append(r.glances, rec.glance())
+		r.glances = append(r.glances, g)
 	}
-	r.slots[id] = slot
-	rec.eachKey(func(key uint64) { r.keys.addOnce(key, slot) })
+	r.slots[id] = who.slot
+	rec.eachKey(func(key uint64) { r.keys.addOnce(key, who, r.glances) })
 	rec.eachName(func(t uint32, surname bool) {
 		term := &r.names.terms[t]
 		if surname {
-			term.surnames = appendOnce(term.surnames, slot)
+			term.surnames = appendOnce(term.surnames, who)
 		} else {
-			term.forenames = appendOnce(term.forenames, slot)
+			term.forenames = appendOnce(term.forenames, who)
 		}
 	})
 	r.eachJoined(&rec, func(id uint32) {
 		t := &r.names.terms[id]
 		t.joined = true
-		t.surnames = appendOnce(t.surnames, slot)
+		t.surnames = appendOnce(t.surnames, who)
 	})
 	r.lacks(&rec, 1)
 }
@@ -322,20 +323,20 @@ func (r *Register) lacks(rec *record, by int) {
 
 // addOnce is add for keys that one record may give twice in a row of keys: a
 // person is listed last when they are listed at all.
-func (p *postings) addOnce(key uint64, slot uint32) {
+func (p *postings) addOnce(key uint64, who posting, glances []glance) {
 	if v, ok := p.one[key]; ok && v&listBit != 0 {
-		if l := p.lists[v&^listBit]; l[len(l)-1] == slot {
+		if l := p.lists[v&^listBit]; l[len(l)-1].slot == who.slot {
 			return
 		}
 	}
-	p.add(key, slot)
+	p.add(key, who, glances)
 }
 
-func appendOnce(list []uint32, slot uint32) []uint32 {
-	if n := len(list); n > 0 && list[n-1] == slot {
+func appendOnce(list []posting, who posting) []posting {
+	if n := len(list); n > 0 && list[n-1].slot == who.slot {
 		return list
 	}
-	return append(list, slot)
+	return append(list, who)
 }
 
 // Separators of a packed subject. Control characters in what was given are
