@@ -80,6 +80,10 @@ func inWords(to io.Writer, r casework.Reconciliation) error {
 			fmt.Fprintf(to, "%10d  transfers were given up, and wait for an administrator\n", t.Failed)
 		}
 	}
+	if r.EnquiriesWaiting+r.Replies > 0 {
+		fmt.Fprintf(to, "%d enquiries wait for police. Of %d replies accepted %d are to be read, and %d wait for an incident.\n",
+			r.EnquiriesWaiting, r.Replies, r.RepliesUnread, r.RepliesUnrouted)
+	}
 	if r.Unaccounted == 0 {
 		_, err := fmt.Fprintln(to, "Nothing is unaccounted for.")
 		return err

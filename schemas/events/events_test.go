@@ -36,6 +36,9 @@ var kinds = map[string]func(*testing.T, Event) Event{
 	"actions.escalated":    roundTrip[ActionEscalated],
 	"actions.closed":       roundTrip[ActionClosed],
 	"decisions.recorded":   roundTrip[DecisionRecorded],
+	"enquiries.asked":      roundTrip[EnquiryAsked],
+	"enquiries.answered":   roundTrip[EnquiryAnswered],
+	"disclosures.received": roundTrip[DisclosureReceived],
 }
 
 func TestEveryExampleKeepsToItsSchemaAndItsGoType(t *testing.T) {

@@ -28,6 +28,10 @@ type Concern struct {
 	PractitionerGone, ManagerGone bool
 	Matches                       []MatchStanding
 	Actions                       []Action
+	// Enquiries are what was asked of police because of it, the oldest first, and
+	// Replies the newest revisions of what they told, that they stand by.
+	Enquiries []EnquiryStanding
+	Replies   []ReplyStanding
 	// Decided holds the newest decision for each action that has one.
 	Decided map[ActionID]Decision
 	// Told are all who had a notice of an action.

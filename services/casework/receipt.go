@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// Record is one thing that a force sent: an incident, with whatever is wrong
+// Record is one thing that a force sent: an incident, or a reply with its key
+// in the incident's place, with whatever is wrong
 // with it. A record with problems is rejected as a whole, for half an incident
 // would hide someone.
 type Record struct {
 	// Number is where it stood: the line of a CSV, the position in JSON, both from 1.
 	Number   int
 	Incident Incident
+	Reply    *Reply // nil for an incident
 	Problems []Problem
 }
 
@@ -53,7 +55,9 @@ type ReceiptLine struct {
 	Status    LineStatus `json:"status"`
 	// Incident is the ledger's lasting number for (force, reference).
 	Incident IncidentID `json:"id,omitempty"`
-	Problems []Problem  `json:"problems,omitempty"`
+	// Reply is that of a reply, in the incident's place.
+	Reply    ReplyID   `json:"replyId,omitempty"`
+	Problems []Problem `json:"problems,omitempty"`
 }
 
 // Receipt is the answer to one submission.

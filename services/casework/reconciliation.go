@@ -17,6 +17,13 @@ type Reconciliation struct {
 	// Transfers is how what the case record holds agrees with what was sent; nil
 	// where nothing was ever transferred.
 	Transfers *TransferFindings `json:"transfers,omitempty"`
+	// EnquiriesWaiting are with a force. Replies are all revisions of them that
+	// were accepted; of the newest, Unread wait for somebody to read them, and
+	// Unrouted for an incident of whom they are about.
+	EnquiriesWaiting int `json:"enquiries_waiting"`
+	Replies          int `json:"replies"`
+	RepliesUnread    int `json:"replies_unread"`
+	RepliesUnrouted  int `json:"replies_unrouted"`
 	// Wrong are the findings behind Unaccounted.
 	Wrong []Finding `json:"-"`
 }

@@ -51,6 +51,8 @@ func action(v *visit) error {
 		p.Elsewhere = "/countersign"
 	case "review_incident":
 		p.MayDecide = a.Owns && a.State.Open()
+	case "chase_enquiry", "read_reply":
+		// Done by police's answer, and by reading it.
 	default:
 		p.MayComplete = a.Owns && a.State.Open()
 	}

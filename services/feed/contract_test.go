@@ -20,6 +20,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/reportable-incidents/reportable/schemas/api"
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed"
 	"github.com/reportable-incidents/reportable/services/feed/canonical"
 	"github.com/reportable-incidents/reportable/services/feed/check"
@@ -130,7 +131,7 @@ func TestTheServerKeepsTheContract(t *testing.T) {
 		openapi3filter.RegisterBodyDecoder(media, openapi3filter.JSONBodyDecoder)
 	}
 	openapi3filter.RegisterBodyDecoder("application/yaml", openapi3filter.FileBodyDecoder)
-	x := open(t, nil)
+	x, scene, m, number := asked(t)
 	w := &witness{t: t, router: router, seen: map[string]bool{}}
 	before := http.DefaultClient.Transport
 	http.DefaultClient.Transport = w
@@ -146,6 +147,29 @@ func TestTheServerKeepsTheContract(t *testing.T) {
 			t.Errorf("the example %q: got %d %s", name, got.status, got.body)
 		}
 	}
+	// So are those of replies, to the enquiries there are.
+	outcome := ask(t, scene, m, casework.PurposeDisclosure)
+	x.given("62", "?wait=1&taken=true")
+	x.ask("62", "GET", "/v1/enquiries?wait=long", nil)
+	x.ask("62", "POST", "/v1/enquiries/"+number+"/taken", nil)
+	x.ask("61", "POST", "/v1/enquiries/"+number+"/taken", nil)
+	for name, example := range doc.Paths.Find("/v1/replies").Post.RequestBody.Value.Content["application/json"].Examples {
+		value := example.Value.Value.(map[string]any)
+		value["enquiry"] = map[bool]string{true: outcome, false: number}[name == "outcome"]
+		body, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/v1/replies/check", "/v1/replies", "/v1/replies"} {
+			if got := x.ask("62", "POST", path, bytes.NewReader(body), "Content-Type", jsonType); got.status/100 != 2 || got.Rejected != 0 {
+				t.Errorf("the example %q at %s: got %d %s", name, path, got.status, got.body)
+			}
+		}
+		x.replies("62", strings.Replace(string(body), `"revision":1`, `"revision":0`, 1))
+		x.replies("62", strings.NewReplacer("panel", "inspector", "Two", "Three").Replace(string(body)))
+		x.replies("61", strings.NewReplacer(`"62"`, `"61"`).Replace(string(body)))
+	}
+
 	one := incident("R-1", 1, "live", "a")
 	bad := strings.Replace(one, "suspect", "nobody", 1)
 	first := x.post(jsonType, one)
@@ -171,7 +195,9 @@ func TestTheServerKeepsTheContract(t *testing.T) {
 	x.ask("", "GET", "/v1/incident.schema.json", nil)
 	for _, want := range []string{"postIncidents Created", "postIncidents OK", "postIncidents Conflict", "postIncidents Forbidden",
 		"postIncidents Unprocessable Entity", "postIncidents Bad Request", "postIncidents Unsupported Media Type", "postIncidents Unauthorized",
-		"postFile OK", "postFile Bad Request", "check OK", "getReceipt OK", "getReceipt Not Found", "getReceipt Bad Request", "getIncident OK", "getIncident Not Found"} {
+		"postFile OK", "postFile Bad Request", "check OK", "getReceipt OK", "getReceipt Not Found", "getReceipt Bad Request", "getIncident OK", "getIncident Not Found",
+		"getEnquiries OK", "getEnquiries Bad Request", "takeEnquiry OK", "takeEnquiry Not Found", "checkReplies OK",
+		"postReplies OK", "postReplies Created", "postReplies Conflict", "postReplies Not Found", "postReplies Unprocessable Entity"} {
 		if !w.seen[want] {
 			t.Errorf("the contract was not tried for %s", want)
 		}

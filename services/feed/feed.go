@@ -278,7 +278,7 @@ func entry(line int, rec casework.Record, mac hash.Hash) casework.Entry {
 		// What cannot be read might be anything, so nothing of it is kept but a
 		// key that looks like one.
 		i := rec.Incident
-		e.Record.Incident = casework.Incident{Force: i.Force, Kind: i.Kind}
+		e.Record.Incident, e.Record.Reply = casework.Incident{Force: i.Force, Kind: i.Kind}, nil
 		if check.GoodReference(i.Reference) {
 			e.Record.Incident.Reference = i.Reference
 		}
@@ -290,9 +290,13 @@ func entry(line int, rec casework.Record, mac hash.Hash) casework.Entry {
 	if mac == nil {
 		return e
 	}
-	body, err := json.Marshal(rec.Incident)
+	var what any = rec.Incident
+	if rec.Reply != nil {
+		what = rec.Reply
+	}
+	body, err := json.Marshal(what)
 	if err != nil {
-		panic("feed: incident cannot be encoded: " + err.Error()) // checked values always can
+		panic("feed: a record cannot be encoded: " + err.Error()) // checked values always can
 	}
 	e.Body = body
 	mac.Reset()

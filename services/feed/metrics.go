@@ -75,9 +75,9 @@ func (m *Metrics) took(force string, entries []casework.Entry, lines []casework.
 		i := &entries[n].Record.Incident
 		kind := string(i.Kind)
 		switch i.Kind {
-		case casework.KindArrest, casework.KindIncident:
+		case casework.KindArrest, casework.KindIncident, casework.KindEnquiryReply, casework.KindDisclosureOutcome:
 		default:
-			kind = "" // whatever was sent, a label has three values at most
+			kind = "" // whatever was sent, a label has five values at most
 		}
 		disposition := string(l.Status)
 		switch l.Status {
@@ -88,7 +88,9 @@ func (m *Metrics) took(force string, entries []casework.Entry, lines []casework.
 			} else if i.Redacted {
 				disposition = "redacted"
 			}
-			m.lag.WithLabelValues(force).Observe(max(0, received.Sub(i.OccurredFrom).Seconds()))
+			if !i.OccurredFrom.IsZero() { // a reply did not happen at a time
+				m.lag.WithLabelValues(force).Observe(max(0, received.Sub(i.OccurredFrom).Seconds()))
+			}
 		case casework.LineDuplicate:
 			heard = true
 		case casework.LineRejected:

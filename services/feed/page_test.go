@@ -22,11 +22,12 @@ func TestThePageForIntegrationTeamsWorksAsItStands(t *testing.T) {
 		}
 		t.Skip("there is no curl here; apt-get install curl")
 	}
-	x := open(t, nil)
+	x, _, _, enquiry := asked(t)
 	dir := t.TempDir()
 	receipt := "none"
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	want := []string{"", "not-found", `"accepted":1`, `"status":"accepted"`, `"status":"duplicate"`, `"lines":[]`, `does not fit the mapping`}
+	want := []string{"", "not-found", `"accepted":1`, `"status":"accepted"`, `"status":"duplicate"`, `"lines":[]`, `does not fit the mapping`,
+		`"purpose":"risk"`, `"status":"taken"`, `"accepted":1`}
 	if len(blocks) != len(want) {
 		t.Fatalf("the page has %d blocks, want %d", len(blocks), len(want))
 	}
@@ -34,7 +35,7 @@ func TestThePageForIntegrationTeamsWorksAsItStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, block := range blocks {
-		c := exec.Command("sh", "-eu", "-c", strings.ReplaceAll(block[1], "RECEIPT?", receipt+"?"))
+		c := exec.Command("sh", "-eu", "-c", strings.NewReplacer("RECEIPT?", receipt+"?", "ENQUIRY", enquiry).Replace(block[1]))
 		c.Dir = dir
 		c.Env = append(os.Environ(), "REPORTABLE="+x.URL, "KEY="+x.keys["62"])
 		out, err := c.CombinedOutput()

@@ -30,6 +30,10 @@ type Store interface {
 	ReceiptLines(ctx context.Context, id string, status casework.LineStatus, after, limit int) ([]casework.ReceiptLine, error)
 	RecountReceipt(ctx context.Context, id string) error
 	FiledRevisions(ctx context.Context, force, reference string) ([]postgres.FiledRevision, error)
+	AcceptReplies(ctx context.Context, b casework.Batch, problems postgres.ReplyProblems) ([]casework.ReceiptLine, error)
+	EnquiriesFor(ctx context.Context, force string, taken bool, limit int, correlation string) ([]casework.EnquiryOut, error)
+	EnquiriesWait(ctx context.Context, force string) (bool, error)
+	TakeEnquiry(ctx context.Context, force, number, correlation string) error
 }
 
 // Config is what a server is given.
@@ -47,14 +51,17 @@ type Config struct {
 // Server is the forces' way in by HTTP. Its contract is schemas/api/police.openapi.yaml.
 type Server struct {
 	Config
-	intake *Intake
-	gates  gates
+	intake  *Intake
+	replies *Intake
+	gates   gates
+	waiting waiting
 }
 
 // NewServer makes a server; [Server.Routes] are to be served.
 func NewServer(c Config) *Server {
 	c.Limits = c.Limits.filled()
 	intake := &Intake{Ledger: c.Store, Metrics: c.Metrics, Log: c.Log, Now: c.Now}
+	replies := &Intake{Ledger: replyLedger{c.Store}, Metrics: c.Metrics, Log: c.Log, Now: c.Now}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -65,9 +72,10 @@ func NewServer(c Config) *Server {
 		c.Door.Refused = c.Metrics.refuse
 	}
 	return &Server{
-		Config: c,
-		intake: intake,
-		gates:  gates{limits: c.Limits},
+		Config:  c,
+		intake:  intake,
+		replies: replies,
+		gates:   gates{limits: c.Limits},
 	}
 }
 
@@ -97,6 +105,10 @@ func (s *Server) Table() []Route {
 		{"POST /v1/check", Forces, s.postCheck},
 		{"GET /v1/receipts/{id}", Forces, s.getReceipt},
 		{"GET /v1/incidents/{reference...}", Forces, s.getIncident},
+		{"POST /v1/replies", Forces, s.postReplies},
+		{"POST /v1/replies/check", Forces, s.checkReplies},
+		{"GET /v1/enquiries", Forces, s.getEnquiries},
+		{"POST /v1/enquiries/{id}/taken", Forces, s.takeEnquiry},
 		{"GET /v1/openapi.yaml", Anyone, contract("application/yaml", api.Police)},
 		{"GET /v1/incident.schema.json", Anyone, contract("application/schema+json", api.Incident)},
 	}
@@ -147,7 +159,7 @@ func (s *Server) postIncidents(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	s.submit(w, r, nil, func(in io.Reader, rules check.Rules) (Reader, error) {
+	s.submit(w, r, s.intake, nil, func(in io.Reader, rules check.Rules) (Reader, error) {
 		return canonical.NewReader(in, form, rules), nil
 	})
 }
@@ -158,7 +170,7 @@ func (s *Server) postFiles(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, unsupported("Send a CSV with Content-Type: text/csv, as it is in your export: the mapping knows its encoding."))
 		return
 	}
-	s.submit(w, r, new(Quality), csvReader(r))
+	s.submit(w, r, s.intake, new(Quality), csvReader(r))
 }
 
 // csvReader reads a CSV by the mapping that the request names, or the force's.
@@ -206,7 +218,7 @@ var keyForm = regexp.MustCompile(`^[\x21-\x7e]{1,200}$`)
 
 // submit takes a submission, whatever its format. Of a file it says how good the
 // data are, too.
-func (s *Server) submit(w http.ResponseWriter, r *http.Request, quality *Quality, open func(io.Reader, check.Rules) (Reader, error)) {
+func (s *Server) submit(w http.ResponseWriter, r *http.Request, intake *Intake, quality *Quality, open func(io.Reader, check.Rules) (Reader, error)) {
 	ctx, began := r.Context(), time.Now()
 	force := access.ForceOf(ctx)
 	leave, ok := s.gates.enter(ctx, force)
@@ -253,7 +265,7 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, quality *Quality
 	}
 	var lines gather
 	sub.Each = lines.add
-	receipt, err := s.intake.Take(ctx, sub, reader)
+	receipt, err := intake.Take(ctx, sub, reader)
 	if err == nil && sub.ID != "" {
 		if err = s.Store.RecountReceipt(ctx, sub.ID); err == nil {
 			s.answerStored(w, r, sub.ID)
@@ -355,7 +367,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a Answer) {
 		refusal.Status, refusal.Type = http.StatusBadRequest, a.Problem.Code
 		refusal.UserMessage, refusal.DeveloperMessage = a.Problem.Message, a.Problem.Action
 	case single && first.Status == casework.LineAccepted:
-		w.Header().Set("Location", "/v1/incidents/"+escaped(first.Reference))
+		location := "/v1/incidents/" + escaped(first.Reference)
+		if first.Reply != 0 {
+			location = a.Href
+		}
+		w.Header().Set("Location", location)
 		writeJSON(w, http.StatusCreated, a)
 		return
 	case single && first.Status == casework.LineRejected:
@@ -370,6 +386,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a Answer) {
 			refusal.Status = http.StatusForbidden
 		case check.Conflict:
 			refusal.Status = http.StatusConflict
+		case check.UnknownEnquiry, check.UnknownEntry:
+			refusal.Status = http.StatusNotFound
 		default:
 			refusal.Status = http.StatusUnprocessableEntity
 		}

@@ -77,16 +77,20 @@ func (a *agreeing) pursue() {
 func (a *agreeing) raise(r Rule, why map[string]string) {
 	act := casework.Action{
 		Incident: a.Incident, Person: a.Person, Match: a.lead.ID, Rule: r.Name, Why: why,
-		Owner: a.owner(r.Owner), Practitioner: a.Subject.Practitioner, Facts: a.facts,
+		Owner: a.ownerOf(r), Practitioner: a.Subject.Practitioner, Facts: a.facts,
 		Priority: a.priorityOf(r), State: casework.ActionOpen, Unverified: !a.confirmed && !r.Ended, RaisedAt: a.now,
 	}
 	a.start(r, &act)
+	a.known(r, &act)
 	c := casework.ActionChange{
 		What:  "raised",
 		Note:  map[string]any{"match": a.lead.ID, "owner": act.Owner.Code},
 		Items: a.items(r, nil),
-		Steps: a.plan(r, act, casework.Unacknowledged, casework.Undecided),
+		Steps: a.plan(r, act, kindsOf(act)...),
 		Tell:  []casework.Owner{act.Owner},
+	}
+	if !act.AckedAt.IsZero() {
+		c.Tell = nil // it is their own doing
 	}
 	if r.Done != nil {
 		// A judgement that was carried over from an earlier revision leaves nothing to do.
@@ -184,10 +188,11 @@ func (a *agreeing) reopen(r Rule, act *casework.Action, why string, facts []stri
 	a.bound = nil // a decision that is asked for again is none
 	act.State, act.ClosedReason, act.Match = casework.ActionOpen, "", a.lead.ID
 	act.AckedAt, act.AckedBy, act.DoneAt, act.DoneBy = time.Time{}, "", time.Time{}, ""
-	act.Owner, act.Practitioner = a.owner(r.Owner), a.Subject.Practitioner
+	act.Owner, act.Practitioner = a.ownerOf(r), a.Subject.Practitioner
 	act.Unverified, act.Facts, act.Priority = !a.confirmed, a.facts, a.priorityOf(r)
 	a.start(r, act)
-	steps := a.plan(r, *act, casework.Unacknowledged, casework.Undecided)
+	a.known(r, act)
+	steps := a.plan(r, *act, kindsOf(*act)...)
 	note := map[string]any{"why": why}
 	flag := ""
 	if len(facts) > 0 {
@@ -292,7 +297,7 @@ func (a *agreeing) press(r Rule, act *casework.Action) {
 	act.Priority = pressing
 	a.start(r, act)
 	act.AckDue, act.Due = earlier(act.AckDue, ackDue), earlier(act.Due, due)
-	steps := a.plan(r, *act, casework.Unacknowledged, casework.Undecided)
+	steps := a.plan(r, *act, kindsOf(*act)...)
 	a.change(casework.ActionChange{Action: *act, What: "pressed", Note: map[string]any{"from": from, "to": act.Priority}, Steps: steps, Tell: []casework.Owner{act.Owner}})
 }
 
@@ -306,7 +311,7 @@ func (a *agreeing) rehome(r Rule, act *casework.Action) {
 		return
 	}
 	was := act.Owner
-	act.Owner, act.Practitioner = a.owner(r.Owner), s.Practitioner
+	act.Owner, act.Practitioner = a.ownerOf(r), s.Practitioner
 	note := map[string]any{"from": was.Code, "to": act.Owner.Code, "fromRole": was.Role, "toRole": act.Owner.Role}
 	if was.Same(act.Owner) {
 		// The same person in another team: nothing changes for them.

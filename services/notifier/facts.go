@@ -84,6 +84,11 @@ type (
 		RiskChanged bool   `cel:"riskChanged"`
 		Consulted   bool   `cel:"consulted"` // a manager was
 	}
+	enquiryFacts struct {
+		Open       int  `cel:"open"`       // put to police because of it, and not answered
+		Unread     int  `cel:"unread"`     // what police told that nobody has read
+		Disclosure bool `cel:"disclosure"` // police said what became of a disclosure, for good
+	}
 	clockFacts struct {
 		Working bool `cel:"working"` // the office is open
 		// Unattended says that nobody has acknowledged anything about it.
@@ -99,6 +104,7 @@ var terms = map[string]reflect.Type{
 	"involvement": reflect.TypeFor[involvementFacts](),
 	"match":       reflect.TypeFor[matchFacts](),
 	"decision":    reflect.TypeFor[decisionFacts](),
+	"enquiry":     reflect.TypeFor[enquiryFacts](),
 	"now":         reflect.TypeFor[clockFacts](),
 }
 
@@ -132,7 +138,7 @@ func newEnvironment() (*cel.Env, error) {
 }
 
 // chain finds the facts that a condition looks at.
-var chain = regexp.MustCompile(`\b(incident|person|involvement|match|decision|now)(\.[a-zA-Z]+)+(\(\d+\))?|\bpriority\b`)
+var chain = regexp.MustCompile(`\b(incident|person|involvement|match|decision|enquiry|now)(\.[a-zA-Z]+)+(\(\d+\))?|\bpriority\b`)
 
 // compile reads a condition. Its error has the column.
 func compile(env *cel.Env, source string) (condition, error) {
@@ -240,7 +246,8 @@ func (v *view) bindings() map[string]any {
 		"decision": &decisionFacts{
 			Recorded: recorded, Outcome: string(decided.Outcome), RiskChanged: decided.RiskChanged, Consulted: decided.ManagerConsulted != "",
 		},
-		"now": &clockFacts{Working: v.calendar.IsWorking(v.now), Unattended: v.unattended()},
+		"enquiry": &enquiryFacts{Open: len(v.asked()), Unread: len(v.unread()), Disclosure: v.disclosed()},
+		"now":     &clockFacts{Working: v.calendar.IsWorking(v.now), Unattended: v.unattended()},
 	}
 	return v.bound
 }

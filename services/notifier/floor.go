@@ -8,11 +8,13 @@ import (
 
 // floored are the shipped rules below which no policy goes: somebody looks at
 // every match and decides on it with their manager, children are asked about,
-// victims and their staff are thought of, being a victim answers no other
+// what was asked of police is chased and what they told is read, victims and
+// their staff are thought of, being a victim answers no other
 // question, and the dangerous does not wait for the morning.
 var floored = []string{
 	AcknowledgeMatch, ReviewIncident, "consult_manager", "countersign_decision", "children_enquiry", "children_referral", "tell_victim_staff",
 	"support_victim", "consider_enforcement", "disclosure_application", "serious_further_offence", "warn_reception", "withdraw_contact", OutOfHours,
+	ChaseEnquiry, ReadReply,
 }
 
 // keepFloor refuses what goes below the shipped policy. A condition may be

@@ -148,6 +148,18 @@ func matchOf(e events.Event) (casework.MatchID, error) {
 		var env events.Envelope[events.DecisionRecorded]
 		env, err = events.Decode[events.DecisionRecorded](e)
 		about.MatchID = env.AdditionalInformation.MatchID
+	case "enquiries.asked":
+		var env events.Envelope[events.EnquiryAsked]
+		env, err = events.Decode[events.EnquiryAsked](e)
+		about.MatchID = env.AdditionalInformation.MatchID
+	case "enquiries.answered":
+		var env events.Envelope[events.EnquiryAnswered]
+		env, err = events.Decode[events.EnquiryAnswered](e)
+		about.MatchID = env.AdditionalInformation.MatchID
+	case "disclosures.received": // without a match it waits for one
+		var env events.Envelope[events.DisclosureReceived]
+		env, err = events.Decode[events.DisclosureReceived](e)
+		about.MatchID = env.AdditionalInformation.MatchID
 	default:
 		if strings.HasPrefix(e.Subject, "matches.") {
 			err = events.Permanent(fmt.Errorf("event %d on %s: not a subject that the notifier knows", e.ID, e.Subject))

@@ -105,7 +105,15 @@ const (
 	AcknowledgeMatch = "acknowledge_match"
 	ReviewIncident   = "review_incident"
 	OutOfHours       = "out_of_hours"
+	ChaseEnquiry     = "chase_enquiry"
+	ReadReply        = "read_reply"
+	// DisclosureApplication is done by the outcome that police tell.
+	DisclosureApplication = "disclosure_application"
 )
+
+// asker owns what follows from an enquiry: whoever asked, in the part in which
+// they asked. It is a word of the policy, and nobody's part.
+const asker casework.OwnerRole = "asker"
 
 // length of the span in time on the calendar; days count as its working days.
 func (s Span) length(c *casework.Calendar) time.Duration {
@@ -151,6 +159,9 @@ var done = map[string]func(*view) (string, bool){
 	"transferred":   transferred,
 	"countersigned": countersigned,
 	"attended":      attended,
+	"answered":      answered,
+	"read":          haveRead,
+	"disclosed":     outcomeKnown,
 }
 
 // judged: somebody has said of each match what it is. A match that somebody

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -348,6 +349,13 @@ var targets = map[string]casework.OwnerRole{
 	"head": casework.HeadOfPDU, "victim_staff": casework.VictimStaff, "duty_officer": casework.DutyOfficer,
 }
 
+// owners may own an action: those who can be told, and whoever asked police.
+var owners = func() map[string]casework.OwnerRole {
+	all := maps.Clone(targets)
+	all["asker"] = asker
+	return all
+}()
+
 func (r *reader) readSteps() {
 	r.steps = map[string][]StepRule{}
 	for name, all := range r.file.Steps {
@@ -380,7 +388,7 @@ func (r *reader) rules(files []ruleFile, before []Rule) []Rule {
 		return slices.ContainsFunc(rules, same) || slices.ContainsFunc(before, same)
 	}
 	for _, f := range files {
-		rule := Rule{Name: f.Name, Title: f.Title, Owner: targets[f.Owner], ItemOf: f.ItemOf, Ended: f.Ended, Reasks: f.Reasks, line: f.line}
+		rule := Rule{Name: f.Name, Title: f.Title, Owner: owners[f.Owner], ItemOf: f.ItemOf, Ended: f.Ended, Reasks: f.Reasks, line: f.line}
 		switch {
 		case !ruleName.MatchString(f.Name):
 			r.refuse(f.line, "a rule needs a name of small letters and underscores, not %q", f.Name)
@@ -416,7 +424,7 @@ func (r *reader) rules(files []ruleFile, before []Rule) []Rule {
 		if f.Done != "" {
 			rule.done = f.Done
 			if rule.Done = done[f.Done]; rule.Done == nil {
-				r.refuse(f.line, "rule %s: done is judged, transferred, countersigned or attended, not %q", f.Name, f.Done)
+				r.refuse(f.line, "rule %s: done is judged, transferred, countersigned, attended, answered, read or disclosed, not %q", f.Name, f.Done)
 			}
 			rule.OnDecision = f.Done == "countersigned"
 		}

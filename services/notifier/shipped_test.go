@@ -17,6 +17,7 @@ import (
 const (
 	usual = "unacknowledged: owner, manager at 50%, head at 100%; undecided: owner, manager at 25%, head at 50%"
 	night = "unacknowledged: owner, head at 100%; undecided: head"
+	chase = "unacknowledged: owner, manager at 50%, head at 100%; undecided: owner, manager at 40%, head at 100%"
 )
 
 // Each rule that ships, by name: whose it is, how pressing, by when and what
@@ -56,6 +57,10 @@ func TestEachShippedRuleHasItsOwnerItsPriorityItsDeadlinesAndItsEscalation(t *te
 		{"warn_reception", func(c *casework.Concern) { c.Report.Factors = []string{"weapon"} }, "", casework.Administrator, "N03SW1", casework.High, "2026-11-18 12:00", "2026-11-18 14:00", usual},
 		{"serious_further_offence", func(c *casework.Concern) { arrested(c); c.Report.Kind, c.Report.Type = casework.KindArrest, "Robbery" }, "", casework.HeadOfPDU, "N03SW1", casework.High, "2026-11-18 14:00", "2026-11-19 10:00", usual},
 		{"disclosure_application", disclosing, "", casework.Practitioner, "P1", casework.High, "2026-11-20 10:00", "2026-12-02 10:00", usual},
+		{"chase_enquiry", asking(casework.Practitioner), "", casework.Practitioner, "P1", casework.Standard, "2026-11-19 10:00", "2026-11-25 10:00", chase},
+		{"chase_enquiry", asking(casework.Manager), "", casework.Manager, "M1", casework.Standard, "2026-11-19 10:00", "2026-11-25 10:00", chase},
+		{"read_reply", told(casework.Manager), "", casework.Practitioner, "P1", casework.Standard, "2026-11-19 10:00", "2026-11-23 10:00", usual},
+		{"read_reply", told(casework.Administrator), "", casework.Administrator, "N03SW1", casework.Standard, "2026-11-19 10:00", "2026-11-23 10:00", usual},
 	} {
 		one := concern()
 		if c.change != nil {
@@ -81,7 +86,8 @@ func TestEachShippedRuleHasItsOwnerItsPriorityItsDeadlinesAndItsEscalation(t *te
 		if got := ladderOf(shipped[c.rule]); got != c.steps {
 			t.Errorf("%s: got the steps %q, want %q", what, got, c.steps)
 		}
-		if len(changes[n].Steps) < 2 || changes[n].Steps[0].DueAt.After(a.AckDue) {
+		if a.AckedAt.IsZero() && (len(changes[n].Steps) < 2 || changes[n].Steps[0].DueAt.After(a.AckDue)) ||
+			!a.AckedAt.IsZero() && (len(changes[n].Steps) != 1 || !changes[n].Steps[0].DueAt.Equal(a.Due)) { // whoever asked knows of it
 			t.Errorf("%s: got the steps %v", what, changes[n].Steps)
 		}
 		named[c.rule] = true
@@ -90,6 +96,20 @@ func TestEachShippedRuleHasItsOwnerItsPriorityItsDeadlinesAndItsEscalation(t *te
 		if !named[name] {
 			t.Errorf("%s ships, and is not in this table", name)
 		}
+	}
+}
+
+// asking is a concern because of which somebody asked police.
+func asking(role casework.OwnerRole) func(*casework.Concern) {
+	return func(c *casework.Concern) {
+		c.Enquiries = []casework.EnquiryStanding{{ID: 1, AskedBy: "somebody", AskedRole: role}}
+	}
+}
+
+// told is a concern in which police have answered somebody.
+func told(role casework.OwnerRole) func(*casework.Concern) {
+	return func(c *casework.Concern) {
+		c.Replies = []casework.ReplyStanding{{ID: 1, Kind: casework.KindEnquiryReply, Final: true, AskedRole: role}}
 	}
 }
 

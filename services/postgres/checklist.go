@@ -130,7 +130,7 @@ func (db *DB) Complete(ctx context.Context, by casework.Account, action casework
 			       done_at = now(),
 			       done_by = @by
 			 where id = @action
-			   and rule not in ('review_incident', 'acknowledge_match', 'transfer_match', 'countersign_decision')`, // these are done by what they ask for
+			   and rule not in ('review_incident', 'acknowledge_match', 'transfer_match', 'countersign_decision', 'chase_enquiry', 'read_reply')`, // these are done by what they ask for
 			pgx.NamedArgs{"action": action, "by": by.Subject})
 		if err == nil && tag.RowsAffected() == 0 {
 			err = casework.ErrChanged

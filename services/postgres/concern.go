@@ -39,6 +39,12 @@ func concerns(ctx context.Context, tx pgx.Tx, matches []casework.MatchID, now ti
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
+	if err := adopt(ctx, tx, all); err != nil {
+		return nil, err
+	}
+	if err := enquiriesOf(ctx, tx, all); err != nil {
+		return nil, err
+	}
 	return all, actionsOf(ctx, tx, all)
 }
 

@@ -61,7 +61,7 @@ func (db *DB) receipt(ctx context.Context, query string, args pgx.NamedArgs) (ca
 // limit. With a status it gives those alone.
 func (db *DB) ReceiptLines(ctx context.Context, id string, status casework.LineStatus, after, limit int) ([]casework.ReceiptLine, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select line, record, reference, revision, status, coalesce(incident, 0), problems
+		select line, record, reference, revision, status, coalesce(incident, 0), coalesce(reply, 0), problems
 		  from receipt_line
 		 where receipt = @id
 		   and line > @after
@@ -71,7 +71,7 @@ func (db *DB) ReceiptLines(ctx context.Context, id string, status casework.LineS
 		pgx.NamedArgs{"id": id, "after": after, "status": string(status), "limit": limit})
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (casework.ReceiptLine, error) {
 		var l casework.ReceiptLine
-		err := row.Scan(&l.Line, &l.Record, &l.Reference, &l.Revision, &l.Status, &l.Incident, &l.Problems)
+		err := row.Scan(&l.Line, &l.Record, &l.Reference, &l.Revision, &l.Status, &l.Incident, &l.Reply, &l.Problems)
 		return l, err
 	})
 	if err != nil {

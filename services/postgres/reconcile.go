@@ -25,7 +25,42 @@ var checks = []struct{ what, query string }{
 		         select 1
 		           from revision r
 		          where r.incident = l.incident
-		            and r.number = l.revision)`},
+		            and r.number = l.revision)
+		   and not exists (
+		         select 1
+		           from reply r
+		          where r.id = l.reply
+		            and r.revision = l.revision)`},
+	{"is asked about in an enquiry that nobody chases", `
+		select e.incident, m.revision
+		  from enquiry e
+		  join match m on m.id = e.match and m.state in ('open', 'unsure', 'confirmed')
+		 where e.answered_at is null
+		   and e.ended_at is null
+		   and e.asked_at < @before
+		   and not exists (
+		         select 1
+		           from action a
+		          where a.incident = e.incident
+		            and a.person = e.person
+		            and a.rule = 'chase_enquiry'
+		            and a.state in ('open', 'acknowledged'))`},
+	{"has a reply of police that nobody was given to read", `
+		select r.incident, m.revision
+		  from reply r
+		  join match m on m.id = r.match and m.state in ('open', 'unsure', 'confirmed')
+		 where r.newest
+		   and r.status = 'live'
+		   and r.read_at is null
+		   and r.erased_at is null
+		   and r.received_at < @before
+		   and not exists (
+		         select 1
+		           from action a
+		          where a.incident = m.incident
+		            and a.person = m.person
+		            and a.rule = 'read_reply'
+		            and a.state in ('open', 'acknowledged'))`},
 	{"has been in flight for over five minutes", `
 		select r.incident, r.number
 		  from revision r
@@ -147,6 +182,15 @@ func (db *DB) reconcile(ctx context.Context, now time.Time, alone bool) (r casew
 			       count(*) filter (where erased_at is not null)
 			  from revision`).Scan(&r.Accepted, &r.Matched, &r.Unmatched, &r.Withdrawn, &r.Superseded,
 			&r.Quarantined, &r.InFlight, &r.Erased)
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `
+			select (select count(*) from enquiry where answered_at is null and ended_at is null),
+			       count(*),
+			       count(*) filter (where newest and status = 'live' and read_at is null and erased_at is null),
+			       count(*) filter (where newest and incident is null and erased_at is null)
+			  from reply`).Scan(&r.EnquiriesWaiting, &r.Replies, &r.RepliesUnread, &r.RepliesUnrouted)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ const (
 	Incidents = "INCIDENTS" // feed → matcher
 	Caseload  = "CASELOAD"  // caseload → matcher
 	Matches   = "MATCHES"   // matcher, desk → notifier
-	Actions   = "ACTIONS"   // notifier, desk → desk, outside consumers
+	Actions   = "ACTIONS"   // notifier, desk, feed → notifier, desk, outside consumers
 )
 
 const (
@@ -30,7 +30,7 @@ var streams = []jetstream.StreamConfig{
 	{Name: Incidents, Subjects: []string{"incidents.received.*", "incidents.withdrawn.*"}, MaxAge: 7 * day, MaxBytes: 512 * megabyte},
 	{Name: Caseload, Subjects: []string{"caseload.changed"}, MaxAge: 7 * day, MaxBytes: 16 * megabyte},
 	{Name: Matches, Subjects: []string{"matches.*"}, MaxAge: 7 * day, MaxBytes: 256 * megabyte},
-	{Name: Actions, Subjects: []string{"actions.*", "decisions.recorded"}, MaxAge: 30 * day, MaxBytes: 512 * megabyte},
+	{Name: Actions, Subjects: []string{"actions.*", "decisions.recorded", "enquiries.*", "disclosures.received"}, MaxAge: 30 * day, MaxBytes: 512 * megabyte},
 }
 
 // duplicateWindow is how long the server forgets a second message of one id.

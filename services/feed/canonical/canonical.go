@@ -35,6 +35,7 @@ const MaxRecord = 512 << 10
 // Reader reads the records of one submission.
 type Reader struct {
 	rules   check.Rules
+	replies bool // they are read, and not incidents
 	split   splitter
 	number  int
 	dropped map[string]int
@@ -48,6 +49,14 @@ func NewReader(in io.Reader, form Form, rules check.Rules) *Reader {
 		rules: rules,
 		split: splitter{in: bufio.NewReaderSize(in, 64<<10), form: form, limit: MaxRecord},
 	}
+}
+
+// NewReplies reads what a force tells besides incidents: replies to enquiries,
+// and outcomes of disclosures.
+func NewReplies(in io.Reader, form Form, rules check.Rules) *Reader {
+	r := NewReader(in, form, rules)
+	r.replies = true
+	return r
 }
 
 // Dropped says which unknown fields were dropped, and how often.
@@ -115,8 +124,17 @@ func (r *Reader) record(raw []byte) casework.Record {
 		return rec
 	}
 	d := decoder{found: &r.found, drop: r.drop}
-	d.incident(tree, &rec.Incident)
-	r.rules.Check(&rec.Incident, &r.found)
+	if r.replies {
+		rec.Reply = new(casework.Reply)
+		d.reply(tree, rec.Reply)
+		r.rules.CheckReply(rec.Reply, &r.found)
+		// Its key stands where an incident's does: the answers are the same.
+		rec.Incident = casework.Incident{Force: rec.Reply.Force, Reference: rec.Reply.Reference, Revision: rec.Reply.Revision,
+			Status: rec.Reply.Status, Kind: rec.Reply.Kind}
+	} else {
+		d.incident(tree, &rec.Incident)
+		r.rules.Check(&rec.Incident, &r.found)
+	}
 	rec.Problems = r.found.Problems
 	return rec
 }

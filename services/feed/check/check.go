@@ -49,6 +49,11 @@ const (
 	Conflict         Code = "conflict"
 	EndsEarly        Code = "ends_early"
 	Empty            Code = "empty"
+	BadID            Code = "bad_id"
+	WrongKind        Code = "not_of_this_kind"
+	OneOfTwo         Code = "one_of_two"
+	UnknownEnquiry   Code = "unknown_enquiry"
+	UnknownEntry     Code = "unknown_entry"
 )
 
 // words are what a person reads: what is wrong, and what to do. %s is the
@@ -83,6 +88,11 @@ var words = map[Code][2]string{
 	Conflict:         {"This revision was received before with other contents, which stand. This one is kept aside.", "If the facts have changed, send them as a new revision. If the first was wrong, say so and the conflict will be resolved."},
 	EndsEarly:        {"The submission ends in the middle of a record.", "Send the submission again from there; records that were accepted will be answered as duplicates."},
 	Empty:            {"The submission holds no record.", "Send at least one record."},
+	BadID:            {"The value is not an id of the form that is given here.", "Send the id as GET /v1/enquiries or your watch list gave it."},
+	WrongKind:        {"Records of this kind have no such field.", "Leave the field out, or correct the kind. The outcome of a disclosure has no place for words."},
+	OneOfTwo:         {"One of two fields is needed, and not both.", "Send one of %s: the enquiry by which it was applied for, or the entry of your watch list whom it is about."},
+	UnknownEnquiry:   {"No such enquiry was put to your force.", "Send the id that GET /v1/enquiries gave you. A force answers what it was asked itself."},
+	UnknownEntry:     {"Your watch list has no such entry.", "Send the id of an entry that is on your watch list today."},
 }
 
 // Words puts a code into words.

@@ -1,0 +1,67 @@
+package feed
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/feed/canonical"
+	"github.com/reportable-incidents/reportable/services/feed/check"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+// replyLedger lets what is no incident come in by the one path of all.
+type replyLedger struct{ Store }
+
+func (l replyLedger) Accept(ctx context.Context, b casework.Batch, conflict casework.Problem) ([]casework.ReceiptLine, error) {
+	at := func(pointer string, code check.Code) casework.Problem {
+		p := check.Problem(code, "")
+		p.Pointer = pointer
+		return p
+	}
+	return l.AcceptReplies(ctx, b, postgres.ReplyProblems{Conflict: conflict,
+		UnknownEnquiry: at("/enquiry", check.UnknownEnquiry), UnknownEntry: at("/entry", check.UnknownEntry)})
+}
+
+// postReplies takes replies to enquiries, and outcomes of disclosures.
+func (s *Server) postReplies(w http.ResponseWriter, r *http.Request) {
+	form, refusal := jsonForm(r)
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
+	}
+	s.submit(w, r, s.replies, nil, func(in io.Reader, rules check.Rules) (Reader, error) {
+		return canonical.NewReplies(in, form, rules), nil
+	})
+}
+
+// checkReplies does everything that sending does but the commit. Whether the
+// force was asked is for the ledger to say, so a check does not know.
+func (s *Server) checkReplies(w http.ResponseWriter, r *http.Request) {
+	force := access.ForceOf(r.Context())
+	leave, ok := s.gates.enter(r.Context(), force)
+	if !ok {
+		s.tooMany(force, s.Limits.Wait).Write(w, r)
+		return
+	}
+	defer leave()
+	form, refusal := jsonForm(r)
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
+	}
+	rules := check.Rules{Force: force, Now: s.Now()}
+	in, err := body(w, r, s.Limits.Check)
+	var a Answer
+	if err == nil {
+		a, err = Check(canonical.NewReplies(in, form, rules), force, rules.Now, nil)
+	}
+	if err != nil {
+		s.fail(w, r, casework.Receipt{}, &gather{}, err)
+		return
+	}
+	a.Quality = nil // it is of incidents
+	writeJSON(w, http.StatusOK, a)
+}
