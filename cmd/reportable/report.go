@@ -63,7 +63,7 @@ func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) 
 	}
 	switch i.Format {
 	case "csv":
-		return report.CSV(out, answers)
+		return report.CSV(out, answers, nil)
 	case "json":
 		return report.JSON(out, answers)
 	}

@@ -49,6 +49,9 @@ create index sample_item_action on sample_item (action);
 -- Closed work by when it was closed: what a sample is drawn from.
 create index action_reviewed on action (pdu, done_at) where rule = 'review_incident' and state = 'done';
 
+-- Response times of a period.
+create index milestone_reached on milestone (at);
+
 -- Whom a duty officer, or whoever looks for one, can call.
 alter table rota add telephone text not null default '';
 

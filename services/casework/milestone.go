@@ -23,3 +23,26 @@ type Milestone struct {
 	Elapsed  time.Duration
 	Working  time.Duration
 }
+
+// Target is by when a match of a priority is to have come to a stage.
+type Target struct {
+	Stage    Stage
+	Priority Priority
+	Within   time.Duration
+	// Elapsed is counted on the wall clock, else in working time.
+	Elapsed bool
+}
+
+// ResponseTime is how long one stage took for matches of one priority in a
+// period, on the clock on which it is measured.
+type ResponseTime struct {
+	Stage     Stage
+	Priority  Priority
+	Reached   int
+	Median    time.Duration
+	Ninetieth time.Duration
+	Elapsed   bool // on the wall clock, else in working time
+	// Target is zero where there is none, and InTime how many kept it.
+	Target time.Duration
+	InTime int
+}

@@ -51,6 +51,9 @@ type Config struct {
 	Calendar *casework.Calendar
 	// Observe is shown the milestones that people's work reached, for the histograms.
 	Observe func(...casework.Milestone)
+	// Targets are by when matches are to have come to stages, in a PDU or, for
+	// none, everywhere. None by default.
+	Targets func(pdu string) []casework.Target
 	// Registry takes the desk's metrics. None by default.
 	Registry prometheus.Registerer
 	// Log takes what went wrong. Default slog's own.
@@ -88,6 +91,9 @@ func New(c Config) (*Desk, error) {
 	}
 	if c.Observe == nil {
 		c.Observe = func(...casework.Milestone) {}
+	}
+	if c.Targets == nil {
+		c.Targets = func(string) []casework.Target { return nil }
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -53,6 +53,10 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /countersign/{id}", rule: access.Oversee, handle: countersignNow},
 		{pattern: "GET /escalated", rule: access.Oversee, handle: escalated, view: "PAGE_VIEW_ESCALATED"},
 
+		{pattern: "GET /times", rule: access.Inspect, handle: times, view: "PAGE_VIEW_TIMES"},
+		{pattern: "GET /inspection", rule: access.Inspect, handle: inspection, view: "PAGE_VIEW_INSPECTION"},
+		{pattern: "GET /inspection.csv", rule: access.Inspect, handle: downloadInspection("csv"), view: "DOWNLOAD_INSPECTION"},
+		{pattern: "GET /inspection.json", rule: access.Inspect, handle: downloadInspection("json"), view: "DOWNLOAD_INSPECTION"},
 		{pattern: "GET /samples", rule: access.Oversee, handle: samples},
 		{pattern: "POST /samples", rule: access.Oversee, handle: drawSample},
 		{pattern: "GET /samples/{id}", rule: access.Oversee, handle: sample, view: "PAGE_VIEW_SAMPLE"},
@@ -85,7 +89,7 @@ func (v *visit) navigation() []navItem {
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
 		{"nav.escalated", "/escalated", access.Oversee},
-		{"nav.oversight", "", access.Oversee},
+		{"nav.oversight", "", access.Inspect},
 		{"nav.trail", "/trail", access.ReadTrail},
 		{"nav.forces", "/forces", access.Operate},
 	}
@@ -112,6 +116,8 @@ func (v *visit) oversight() (group []navItem, current bool) {
 		rule      access.Rule
 		also      string
 	}{
+		{"nav.times", "/times", access.Inspect, ""},
+		{"nav.inspection", "/inspection", access.Inspect, ""},
 		{"nav.samples", "/samples", access.Oversee, "/sampled"},
 	} {
 		if i.rule.Allows(&v.me) {

@@ -30,6 +30,10 @@ func views(w words) template.FuncMap {
 		"pack":      pack,
 		"dateparts": func() []string { return []string{"day", "month", "year"} },
 		"stored":    storedDate,
+		"took":      w.took,
+		"seconds":   func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) },
+		"share":     share,
+		"percentof": percentOf,
 		"rule":      w.rule,
 	}
 }

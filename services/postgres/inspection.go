@@ -13,16 +13,47 @@ import (
 // Inspect answers the inspectorate's questions for a period, for all PDUs
 // together and for each, in one snapshot. Now is when what is open is counted.
 func (db *DB) Inspect(ctx context.Context, from, to, now time.Time) (casework.Inspection, error) {
+	return db.InspectFor(ctx, Counted{}, from, to, now)
+}
+
+// Counted is what somebody may count. The zero value is everything.
+type Counted struct {
+	// Viewer does not count whoever is hidden from them.
+	Viewer casework.AccountID
+	// PDUs are those that are counted; nil is all.
+	PDUs []string
+}
+
+func (c Counted) args(args pgx.NamedArgs) pgx.NamedArgs {
+	args["viewer"], args["pdus"] = c.Viewer, c.PDUs
+	return args
+}
+
+// unseenMatches are the matches that do not exist for a viewer: for nobody, none.
+const unseenMatches = `
+		with unseen as materialized (
+		  select m.id
+		    from hidden_people(@viewer) h (person)
+		    join match c on c.person = h.person
+		    join match m on m.incident = c.incident and m.involvement = c.involvement
+		   where @viewer::bigint <> 0
+		     and (c.state <> 'superseded' or c.id = m.id)
+		)`
+
+// InspectFor is Inspect of what somebody may count.
+func (db *DB) InspectFor(ctx context.Context, counted Counted, from, to, now time.Time) (casework.Inspection, error) {
 	report := casework.Inspection{From: from, To: to}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	args := pgx.NamedArgs{"from": from, "to": to, "now": now, "stages": casework.Stages}
+	args := counted.args(pgx.NamedArgs{"from": from, "to": to, "now": now, "stages": casework.Stages})
 	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, `
 			select '', 'All of them'
 			union all
 			select code, name
 			  from pdu
-			 order by 1`)
+			 where @pdus::text[] is null
+			    or code = any(@pdus)
+			 order by 1`, args)
 		at := map[string]int{}
 		var code, name string
 		_, err := pgx.ForEachRow(rows, []any{&code, &name}, func() error {
@@ -56,7 +87,7 @@ func (db *DB) Inspect(ctx context.Context, from, to, now time.Time) (casework.In
 }
 
 func inspectMatches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, unseenMatches+`
 		select coalesce(p.pdu, ''),
 		       count(*) filter (where m.state in ('open', 'unsure', 'confirmed')),
 		       count(*) filter (where m.state = 'confirmed'),
@@ -67,6 +98,8 @@ func inspectMatches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area fun
 		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 		 where m.found_at >= @from
 		   and m.found_at < @to
+		   and m.id not in (select id from unseen)
+		   and (@pdus::text[] is null or p.pdu = any(@pdus))
 		 group by rollup (p.pdu)`, args)
 	var pdu string
 	var a casework.InspectedArea
@@ -85,10 +118,12 @@ const inspectedActions = `
 	   join match m on m.id = a.match
 	  where m.found_at >= @from
 	    and m.found_at < @to
+	    and m.id not in (select id from unseen)
+	    and (@pdus::text[] is null or a.pdu = any(@pdus))
 	    and a.closed_reason = '') a`
 
 func inspectActions(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, unseenMatches+`
 		select coalesce(a.pdu, ''),
 		       count(*) filter (where a.rule = 'review_incident'),
 		       count(*) filter (where a.rule = 'review_incident' and a.acked_at is not null),
@@ -130,7 +165,7 @@ func inspectActions(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area fun
 }
 
 func inspectItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, unseenMatches+`
 		select coalesce(a.pdu, ''),
 		       c.rule,
 		       count(*),
@@ -152,7 +187,7 @@ func inspectItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(
 }
 
 func inspectSamples(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, unseenMatches+`
 		select coalesce(a.pdu, ''),
 		       count(*),
 		       count(*) filter (where o.verdict = 'pass'),
@@ -175,7 +210,7 @@ func inspectSamples(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area fun
 }
 
 func inspectStages(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, unseenMatches+`
 		select coalesce(pdu, ''),
 		       stage,
 		       count(*),
@@ -186,6 +221,8 @@ func inspectStages(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func
 		  from milestone
 		 where at >= @from
 		   and at < @to
+		   and match not in (select id from unseen)
+		   and (@pdus::text[] is null or pdu = any(@pdus))
 		 group by grouping sets ((pdu, stage), (stage))
 		 order by 1, array_position(@stages::text[], stage)`, args)
 	var pdu string
@@ -199,13 +236,15 @@ func inspectStages(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func
 }
 
 func inspectOpen(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, `
+	rows, _ := tx.Query(ctx, unseenMatches+`
 		select coalesce(pdu, ''),
 		       count(*),
 		       count(*) filter (where next_due < @now),
 		       coalesce(extract(epoch from @now - min(raised_at)), 0)::float8
 		  from action
 		 where state in ('open', 'acknowledged')
+		   and match not in (select id from unseen)
+		   and (@pdus::text[] is null or pdu = any(@pdus))
 		 group by rollup (pdu)`, args)
 	var pdu string
 	var a casework.InspectedArea

@@ -28,6 +28,8 @@ var page = template.Must(template.New("inspection.gohtml").Funcs(template.FuncMa
 
 // Question is one of the inspectorate's, with its answer for one area.
 type Question struct {
+	// Key is the question's name, for those who put it in another language.
+	Key  string
 	Text string
 	// Of is how often it was to be done; Done how often it was.
 	Of, Done int
@@ -43,25 +45,25 @@ func Questions(a casework.InspectedArea) []Question {
 		i := asked[rule]
 		return i.Asked, i.Done + i.NotNeeded
 	}
-	q := func(text string, of, done int) Question { return Question{text, of, done} }
+	q := func(key, text string, of, done int) Question { return Question{key, text, of, done} }
 	children, childrenAnswered := answered("children_enquiry")
 	referral, referralAnswered := answered("children_referral")
 	repeats, repeatsAnswered := answered("repeat_incidents")
 	conditions, conditionsAnswered := answered("check_conditions")
 	return []Question{
-		q("Is the practitioner aware of the incident?", a.Reviews, a.Aware),
-		q("Is a decision on it recorded?", a.Reviews, a.Decided),
-		q("Was the risk assessment reviewed when it had to be?", asked["review_assessment"].Asked, asked["review_assessment"].Done),
-		q("Did the risk change with it, where it was decided?", a.Decided, a.RiskChanged),
-		q("Was a manager consulted, where it was decided?", a.Decided, a.Consulted),
-		q("Is the decision countersigned where it has to be?", a.ToCountersign, a.Countersigned),
-		q("Was management oversight effective, where closed work was sampled?", a.OversightAsked, a.OversightEffective),
-		q("Did closed work pass, where it was sampled?", a.Sampled, a.SampledPass),
-		q("Was every child asked about?", children, childrenAnswered),
-		q("Was a referral considered for the children?", referral, referralAnswered),
-		q("Were victim staff told?", a.VictimStaffAsked, a.VictimStaffTold),
-		q("Were repeated incidents looked at together?", repeats, repeatsAnswered),
-		q("Was it checked against conditions and orders?", conditions, conditionsAnswered),
+		q("aware", "Is the practitioner aware of the incident?", a.Reviews, a.Aware),
+		q("decided", "Is a decision on it recorded?", a.Reviews, a.Decided),
+		q("assessed", "Was the risk assessment reviewed when it had to be?", asked["review_assessment"].Asked, asked["review_assessment"].Done),
+		q("risk", "Did the risk change with it, where it was decided?", a.Decided, a.RiskChanged),
+		q("consulted", "Was a manager consulted, where it was decided?", a.Decided, a.Consulted),
+		q("countersigned", "Is the decision countersigned where it has to be?", a.ToCountersign, a.Countersigned),
+		q("oversight", "Was management oversight effective, where closed work was sampled?", a.OversightAsked, a.OversightEffective),
+		q("sampled", "Did closed work pass, where it was sampled?", a.Sampled, a.SampledPass),
+		q("children", "Was every child asked about?", children, childrenAnswered),
+		q("referral", "Was a referral considered for the children?", referral, referralAnswered),
+		q("victimstaff", "Were victim staff told?", a.VictimStaffAsked, a.VictimStaffTold),
+		q("repeats", "Were repeated incidents looked at together?", repeats, repeatsAnswered),
+		q("conditions", "Was it checked against conditions and orders?", conditions, conditionsAnswered),
 	}
 }
 
@@ -72,8 +74,12 @@ func JSON(w io.Writer, i casework.Inspection) error {
 	return e.Encode(i)
 }
 
-// CSV writes a line for each figure of each area: pdu, measure, value, of.
-func CSV(w io.Writer, i casework.Inspection) error {
+// CSV writes a line for each figure of each area: pdu, measure, value, of. Say
+// puts a measure in another language by its key; nil leaves it in English.
+func CSV(w io.Writer, i casework.Inspection, say func(key, english string) string) error {
+	if say == nil {
+		say = func(_, english string) string { return english }
+	}
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"pdu", "measure", "value", "of"}) // its error is kept for Flush
 	for _, a := range i.Areas {
@@ -84,32 +90,33 @@ func CSV(w io.Writer, i casework.Inspection) error {
 		line := func(measure string, value float64, of string) {
 			_ = c.Write([]string{pdu, measure, strconv.FormatFloat(value, 'f', -1, 64), of})
 		}
-		line("people found", float64(a.Found), "")
-		line("confirmed", float64(a.Confirmed), "")
-		line("dismissed", float64(a.Dismissed), "")
-		line("not judged", float64(a.Unjudged), "")
+		line(say("count.found", "people found"), float64(a.Found), "")
+		line(say("count.confirmed", "confirmed"), float64(a.Confirmed), "")
+		line(say("count.dismissed", "dismissed"), float64(a.Dismissed), "")
+		line(say("count.unjudged", "not judged"), float64(a.Unjudged), "")
 		for _, q := range Questions(a) {
-			line(q.Text, float64(q.Done), strconv.Itoa(q.Of))
+			line(say("asked."+q.Key, q.Text), float64(q.Done), strconv.Itoa(q.Of))
 		}
 		for _, s := range a.Stages {
+			stage := say("stage."+string(s.Stage), title(string(s.Stage)))
 			for _, m := range []struct {
-				name  string
-				value float64
+				key, name string
+				value     float64
 			}{
-				{"reached", float64(s.Reached)}, {"median seconds", s.Median}, {"90th centile seconds", s.Ninetieth},
-				{"median working seconds", s.WorkingMedian}, {"90th centile working seconds", s.WorkingNinety},
+				{"reached", "reached", float64(s.Reached)}, {"median", "median seconds", s.Median}, {"ninetieth", "90th centile seconds", s.Ninetieth},
+				{"workingmedian", "median working seconds", s.WorkingMedian}, {"workingninetieth", "90th centile working seconds", s.WorkingNinety},
 			} {
-				line(title(string(s.Stage))+": "+m.name, m.value, "")
+				line(stage+": "+say("seconds."+m.key, m.name), m.value, "")
 			}
 		}
 		for _, item := range a.Asked {
-			line("asked: "+item.Rule, float64(item.Done+item.NotNeeded), strconv.Itoa(item.Asked))
+			line(say("count.asked", "asked")+": "+item.Rule, float64(item.Done+item.NotNeeded), strconv.Itoa(item.Asked))
 		}
-		line("decisions flagged", float64(a.Flagged), "")
-		line("actions escalated", float64(a.Escalated), "")
-		line("open", float64(a.Open), "")
-		line("overdue", float64(a.Overdue), "")
-		line("oldest open seconds", a.OldestSeconds, "")
+		line(say("count.flagged", "decisions flagged"), float64(a.Flagged), "")
+		line(say("count.escalated", "actions escalated"), float64(a.Escalated), "")
+		line(say("count.open", "open"), float64(a.Open), "")
+		line(say("count.overdue", "overdue"), float64(a.Overdue), "")
+		line(say("count.oldest", "oldest open seconds"), a.OldestSeconds, "")
 	}
 	c.Flush()
 	if err := c.Error(); err != nil {

@@ -142,7 +142,7 @@ func TestThePageNamesNobodyAndEscapesWhatItIsGiven(t *testing.T) {
 	if err := report.HTML(&html, i, now); err != nil {
 		t.Fatal(err)
 	}
-	if err := report.CSV(&csv, i); err != nil {
+	if err := report.CSV(&csv, i, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := report.JSON(&data, i); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/services/notifier"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -30,7 +31,7 @@ func open(t *testing.T) *world {
 	t.Helper()
 	path := chromium(t)
 	s := scene.New(t)
-	d, err := desk.New(desk.Config{DB: s.DB, Demo: true})
+	d, err := desk.New(desk.Config{DB: s.DB, Demo: true, Targets: notifier.Default().Targets})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -31,6 +32,7 @@ func stage(w *world) []state {
 	confirmed := w.Match(scene.Report{Person: rival})
 	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
 	victim := w.Match(scene.Report{Person: first, RaisedOnly: casework.VictimStaff})
+	took(w)
 	return []state{
 		{"home-administrator", "administrator", "/"},
 		{"home-head", "head", "/"},
@@ -50,6 +52,10 @@ func stage(w *world) []state {
 		{"countersign", "manager", fmt.Sprintf("/countersign/%d", decision)},
 		{"escalated", "manager", "/escalated"},
 		{"team", "manager", "/team"},
+		{"times", "manager", "/times"},
+		{"times-empty", "head", "/times?days=7&priority=urgent&team=" + scene.Team},
+		{"inspection", "manager", "/inspection"},
+		{"inspection-all", "auditor", "/inspection"},
 		{"samples", "manager", "/samples"},
 		{"sample", "manager", fmt.Sprintf("/samples/%d", sample)},
 		{"sample-head", "head", fmt.Sprintf("/samples/%d", sample)},
@@ -64,6 +70,17 @@ func stage(w *world) []state {
 		{"forbidden", "auditor", "/matches"},
 		{"signin", "", "/sign-in"},
 	}
+}
+
+// took has matches reach their stages, some late.
+func took(w *world) {
+	pgtest.Exec(w.TB, w.DB, `
+		insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
+		select m.id, s.stage, (array['high', 'standard'])[1 + m.id % 2], p.pdu, now(), s.seconds * (1 + m.id % 7), s.seconds * (1 + m.id % 5)
+		  from match m
+		  join person p on p.id = m.person,
+		       (values ('receipt', 90), ('match', 0.2), ('acknowledgement', 2400), ('transfer', 9000), ('decision', 12000)) s (stage, seconds)
+		    on conflict do nothing`)
 }
 
 // drawn is a sample in which some work is judged, some begun and some not looked at.

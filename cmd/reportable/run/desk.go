@@ -9,11 +9,16 @@ import (
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/services/notifier"
 )
 
 // desk is where people work.
 func (p *Platform) desk(o Options) (http.Handler, error) {
 	provider, err := o.SignIn.provider()
+	if err != nil {
+		return nil, err
+	}
+	policy, err := notifier.ReadPolicyFile(o.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +29,7 @@ func (p *Platform) desk(o Options) (http.Handler, error) {
 		Secure:   !o.PlainHTTP,
 		Now:      p.Now,
 		Observe:  p.responses.Observe,
+		Targets:  policy.Targets,
 		Registry: p.registry,
 		Log:      p.Log,
 	})

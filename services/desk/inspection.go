@@ -1,0 +1,153 @@
+package desk
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/services/report"
+)
+
+type inspectionPage struct {
+	Areas  []inspectedArea
+	Places []postgres.Overseen
+	Form   map[string]string
+	Query  string // of the downloads
+	Hides  bool   // cases that the viewer may not see are not counted
+}
+
+type inspectedArea struct {
+	casework.InspectedArea
+	Questions []report.Question
+}
+
+// inspection answers the inspectorate's questions from the record, as
+// "reportable report inspection" does: from the same query, for the PDUs that
+// the viewer oversees.
+func inspection(v *visit) error {
+	form := v.inspectionForm()
+	counted, places, err := v.counted(form["pdu"])
+	if err != nil {
+		return err
+	}
+	p := inspectionPage{Places: places, Form: form, Hides: counted.Viewer != 0}
+	from, to, mistakes := v.inspectionPeriod(form)
+	if len(mistakes) > 0 {
+		return v.page(http.StatusUnprocessableEntity, "inspection", p, mistakes...)
+	}
+	answers, err := v.inspect(counted, from, to)
+	if err != nil {
+		return err
+	}
+	for _, a := range answers.Areas {
+		p.Areas = append(p.Areas, inspectedArea{a, report.Questions(a)})
+	}
+	p.Query = url.Values{"from": {form["from"]}, "to": {form["to"]}, "pdu": {form["pdu"]}}.Encode()
+	v.viewed("inspection", "", map[string]any{"from": form["from"], "to": form["to"], "pdu": form["pdu"]})
+	return v.page(http.StatusOK, "inspection", p)
+}
+
+// inspect reads the answers; of one PDU alone there is no need for a sum.
+func (v *visit) inspect(counted postgres.Counted, from, to time.Time) (casework.Inspection, error) {
+	answers, err := v.DB.InspectFor(v.Context(), counted, from, to.AddDate(0, 0, 1), v.now)
+	if err != nil {
+		return answers, err
+	}
+	answers.To = to
+	if len(answers.Areas) == 2 {
+		answers.Areas = answers.Areas[1:]
+	}
+	return answers, nil
+}
+
+func (v *visit) inspectionForm() map[string]string {
+	today := v.now.In(v.Calendar.Zone())
+	form := map[string]string{"from": today.AddDate(0, -1, 0).Format(time.DateOnly), "to": today.Format(time.DateOnly), "pdu": ""}
+	for name := range form {
+		if q := v.URL.Query(); q.Has(name) {
+			form[name] = q.Get(name)
+		}
+	}
+	return form
+}
+
+func (v *visit) inspectionPeriod(form map[string]string) (from, to time.Time, mistakes []fieldError) {
+	from, err := time.ParseInLocation(time.DateOnly, form["from"], v.Calendar.Zone())
+	if err != nil {
+		mistakes = append(mistakes, fieldError{"from", "period.wrong.from"})
+	}
+	to, wrong := time.ParseInLocation(time.DateOnly, form["to"], v.Calendar.Zone())
+	if wrong != nil || err == nil && to.Before(from) {
+		mistakes = append(mistakes, fieldError{"to", "period.wrong.to"})
+	}
+	return from, to, mistakes
+}
+
+// downloadInspection gives the same answers as a file, in the viewer's language
+// where it has words.
+func downloadInspection(format string) func(*visit) error {
+	return func(v *visit) error {
+		form := v.inspectionForm()
+		counted, _, err := v.counted(form["pdu"])
+		if err != nil {
+			return err
+		}
+		from, to, mistakes := v.inspectionPeriod(form)
+		if len(mistakes) > 0 {
+			return casework.ErrNotFound // the page offers no such thing
+		}
+		answers, err := v.inspect(counted, from, to)
+		if err != nil {
+			return err
+		}
+		var out bytes.Buffer
+		kind := "application/json"
+		if format == "csv" {
+			kind = "text/csv; charset=utf-8"
+			w := v.languages[v.lang]
+			err = report.CSV(&out, answers, func(key, english string) string { return w.either("inspection", key) })
+		} else {
+			err = report.JSON(&out, answers)
+		}
+		if err != nil {
+			return err
+		}
+		v.viewed("inspection", "", map[string]any{"from": form["from"], "to": form["to"], "pdu": form["pdu"], "format": format})
+		if err := v.record(); err != nil {
+			return err
+		}
+		v.w.Header().Set("Content-Type", kind)
+		v.w.Header().Set("Content-Language", v.lang)
+		v.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="inspection-%s-%s.%s"`, form["from"], form["to"], format))
+		_, err = v.w.Write(out.Bytes())
+		return err
+	}
+}
+
+// Days are the two ends of the period.
+func (inspectionPage) Days() []string { return []string{"from", "to"} }
+
+// Counts are an area's, by the keys of their words.
+func (a inspectedArea) Counts() []struct {
+	Key string
+	N   int
+} {
+	type count = struct {
+		Key string
+		N   int
+	}
+	return []count{{"found", a.Found}, {"confirmed", a.Confirmed}, {"unjudged", a.Unjudged}, {"dismissed", a.Dismissed},
+		{"escalated", a.Escalated}, {"flagged", a.Flagged}, {"open", a.Open}, {"overdue", a.Overdue}}
+}
+
+// percentOf is how much of it was done, of a hundred.
+func percentOf(q report.Question) int {
+	if q.Of == 0 {
+		return 0
+	}
+	return min(100, int(100*float64(q.Done)/float64(q.Of)+0.5))
+}

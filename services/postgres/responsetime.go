@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// ResponseTimes are how long stages took that were reached in a period, beside
+// their targets. Team and priority narrow them; empty ones do not. What police
+// and the matcher do is measured on the wall clock, what people do in working
+// time, unless a target says otherwise.
+func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, priority casework.Priority, from, to time.Time, targets []casework.Target) ([]casework.ResponseTime, error) {
+	var stages, priorities []string
+	var seconds []float64
+	var elapsed []bool
+	for _, t := range targets {
+		stages, priorities = append(stages, string(t.Stage)), append(priorities, string(t.Priority))
+		seconds, elapsed = append(seconds, t.Within.Seconds()), append(elapsed, t.Elapsed)
+	}
+	rows, _ := db.pool.Query(ctx, unseenMatches+`,
+		target as (
+		  select *
+		    from unnest(@targetStages::text[], @targetPriorities::text[], @seconds::float8[], @elapsed::bool[])
+		         as t (stage, priority, seconds, elapsed)
+		),
+		measured as (
+		  select s.stage, s.priority, t.seconds as target,
+		         coalesce(t.elapsed, s.stage in ('report', 'receipt', 'match')) as elapsed,
+		         case
+		           when coalesce(t.elapsed, s.stage in ('report', 'receipt', 'match')) then s.elapsed_seconds
+		           else s.working_seconds
+		         end as took
+		    from milestone s
+		    left join target t on t.stage = s.stage and t.priority = s.priority
+		   where s.at >= @from
+		     and s.at < @to
+		     and s.match not in (select id from unseen)
+		     and (@pdus::text[] is null or s.pdu = any(@pdus))
+		     and (@priority = '' or s.priority = @priority)
+		     and (@team = ''
+		          or exists (
+		               select 1
+		                 from match m
+		                 join person p on p.id = current_person(m.person)
+		                where m.id = s.match
+		                  and p.team = @team))
+		)
+		select stage, priority, count(*)::int,
+		       percentile_cont(0.5) within group (order by took),
+		       percentile_cont(0.9) within group (order by took),
+		       elapsed,
+		       coalesce(target, 0),
+		       (count(*) filter (where took <= target))::int
+		  from measured
+		 group by stage, priority, elapsed, target
+		 order by array_position(@stages::text[], stage), array_position(array['urgent', 'high', 'standard'], priority)`,
+		counted.args(pgx.NamedArgs{"targetStages": stages, "targetPriorities": priorities, "seconds": seconds, "elapsed": elapsed,
+			"from": from, "to": to, "team": team, "priority": priority, "stages": casework.Stages}))
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (casework.ResponseTime, error) {
+		var r casework.ResponseTime
+		var median, ninetieth, target float64
+		err := row.Scan(&r.Stage, &r.Priority, &r.Reached, &median, &ninetieth, &r.Elapsed, &target, &r.InTime)
+		r.Median, r.Ninetieth, r.Target = inTime(median), inTime(ninetieth), inTime(target)
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the response times: %w", problem(err))
+	}
+	return all, nil
+}
+
+func inTime(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
