@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/matcher"
 )
 
 const live, withdrawn = casework.Live, casework.Withdrawn
@@ -179,6 +180,12 @@ func TestSupervisionThatEndedMatchesForTwentyEightWorkingDaysAndEndsNoWork(t *te
 	w.wantMatches("JUST", "1@1 rev 1 X000001 open")
 	w.wantMatches("LATE")
 	w.wantDisposition("BEFORE", 1, casework.Matched)
+
+	// The days are a setting.
+	longer := matcher.New(matcher.Config{Ledger: w.db, Register: &plainRegister{people: map[casework.PersonID]casework.Identity{}},
+		AfterSupervision: 31, Now: func() time.Time { return w.now }})
+	w.handle(longer, w.receive("LONGER", 1, live, pugh))
+	w.wantMatches("LONGER", "1@1 rev 1 X000001 open")
 
 	// A new revision finds the old work still there.
 	w.now = last.Add(72 * time.Hour)

@@ -13,9 +13,9 @@ import (
 
 // lookBack is how long after supervision ended a person is still read into the
 // matcher's register, in days before the latest extract. It is longer than the
-// 28 working days in which new matches are made, whatever holidays fall in
-// them; the matcher looks at each incident's own time.
-const lookBack = 60
+// 60 working days in which new matches may be made at most, whatever holidays
+// fall in them; the matcher looks at each incident's own time.
+const lookBack = 100
 
 // Register is the state of the register as a whole.
 type Register struct {
@@ -69,7 +69,7 @@ const registerColumns = `
 	     and (p.supervised or coalesce(p.ended_at > r.extract_date - @lookBack::integer, false)))`
 
 // RegisterPeople gives everyone whom an incident may concern: under supervision,
-// or ended within the last 60 days before the latest extract, and not merged
+// or ended within the last 100 days before the latest extract, and not merged
 // into another. All are of one version, which is returned. The identity that
 // give gets is its own to keep.
 func (db *DB) RegisterPeople(ctx context.Context, give func(casework.RegisterPerson) error) (int64, error) {

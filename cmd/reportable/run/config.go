@@ -45,6 +45,8 @@ type Config struct {
 	// SignIn is the identity provider of the desk's people. Without one only
 	// the demo's personas sign in.
 	SignIn SignIn `kong:"-"`
+	// Keeping is how long incidents are held and kept.
+	Keeping Keeping `kong:"-"`
 }
 
 // Transfer comes from the environment, for it holds a secret.
@@ -102,6 +104,9 @@ func (c *Config) ReadEnvironment() error {
 	}
 	if c.SignIn.Issuer != "" && (c.SignIn.ClientID == "" || c.SignIn.Claims == "") {
 		return Usage("OIDC_ISSUER is set; OIDC_CLIENT_ID and OIDC_CLAIMS, the file that says what claims grant, are needed too")
+	}
+	if err := c.Keeping.readEnvironment(); err != nil {
+		return err
 	}
 	c.Packages = os.Getenv("REPORTABLE_PACKAGES")
 	if c.Packages == "" {

@@ -5,21 +5,21 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher"
 )
 
 // matcher finds the people on probation that incidents concern, and erases
 // what concerns nobody.
-func (p *Platform) matcher() []Service {
+func (p *Platform) matcher(keep Keeping) []Service {
 	m := matcher.New(matcher.Config{
-		Ledger:  p.DB,
-		Metrics: matcher.NewMetrics(p.registry, p.responses),
-		Log:     p.Log,
-		Now:     p.Now,
+		Ledger:           p.DB,
+		AfterSupervision: keep.AfterSupervision,
+		Metrics:          matcher.NewMetrics(p.registry, p.responses),
+		Log:              p.Log,
+		Now:              p.Now,
 	})
 	workers := river.NewWorkers()
-	river.AddWorker(workers, matcher.NewEraser(p.DB, casework.Retention{}, p.Now, p.Log, p.registry))
+	river.AddWorker(workers, matcher.NewEraser(p.DB, keep.Retention, p.Now, p.Log, p.registry))
 	jobs := &river.Config{
 		Logger:              p.Log,
 		Queues:              map[string]river.QueueConfig{matcher.ErasureQueue: {MaxWorkers: 1}},

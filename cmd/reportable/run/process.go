@@ -29,6 +29,8 @@ type Options struct {
 	Transfer Transfer `kong:"-"`
 	// SignIn is the identity provider of the desk's people.
 	SignIn SignIn `kong:"-"`
+	// Keeping is how long incidents are held and kept.
+	Keeping Keeping `kong:"-"`
 }
 
 // Process is some of the services, or all, ready to run in this process.
@@ -96,7 +98,7 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 		process.add(outward...)
 	}
 	if has("matcher") {
-		process.add(p.matcher()...)
+		process.add(p.matcher(o.Keeping)...)
 	}
 	if has("desk") {
 		if o.Demo {

@@ -42,7 +42,7 @@ func Serve(ctx context.Context, c *Config, o Options, names []string, out io.Wri
 			return fmt.Errorf("serve the desk as a demo: %w", err)
 		}
 	}
-	o.Delivery, o.Transfer, o.SignIn = c.Delivery, c.Transfer, c.SignIn
+	o.Delivery, o.Transfer, o.SignIn, o.Keeping = c.Delivery, c.Transfer, c.SignIn, c.Keeping
 	process, err := NewPlatform(db, conn, log, registry).NewProcess(names, listeners, o)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 	defer done()
 
 	drop := filepath.Join(c.Data, "drop")
-	options := Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop, Delivery: c.Delivery, Transfer: c.Transfer, SignIn: c.SignIn}
+	options := Options{Demo: o.Demo, PlainHTTP: true, DropFolder: drop, Delivery: c.Delivery, Transfer: c.Transfer, SignIn: c.SignIn, Keeping: c.Keeping}
 	var record Service
 	if d != nil && options.Transfer.URL == "" {
 		if record, err = d.caseRecord(c, &options.Transfer, log); err != nil {
