@@ -49,4 +49,40 @@ create table transfer_reconciliation (
   held integer not null
 );
 
+-- Whoever is told of notices by a signed request of ours.
+create table webhook (
+  id            bigint generated always as identity primary key,
+  name          text not null unique,
+  url           text not null,
+  role          text not null default '',  -- whose notices; empty: everybody's
+  scope         text not null default '',  -- and of which PDU; empty: of all
+  secret        text not null,             -- to sign is to know it
+  former        text not null default '',  -- signs beside it for a while
+  former_until  timestamptz,
+  private       boolean not null default false, -- may be on our own network
+  first         bigint not null,           -- notices after this one
+  added_by      text not null,
+  added_at      timestamptz not null default now(),
+  failing_since timestamptz,
+  disabled_at   timestamptz,
+  problem       text not null default ''   -- the last
+);
+
+create table webhook_delivery (
+  id         bigint generated always as identity primary key,
+  webhook    bigint not null references webhook on delete cascade,
+  notice     bigint not null references notice,
+  message_id text not null unique,         -- the same however often it is sent
+  state      text not null default 'queued' check (state in ('queued', 'sent', 'delivered', 'failed')),
+  attempts   integer not null default 0,
+  problem    text not null default '',
+  created_at timestamptz not null default now(),
+  sent_at    timestamptz,
+  settled_at timestamptz,
+  unique (webhook, notice)
+);
+
+create index webhook_delivery_notice on webhook_delivery (notice);
+create index webhook_delivery_waiting on webhook_delivery (created_at) where state in ('queued', 'sent');
+
 -- +goose StatementEnd

@@ -52,6 +52,9 @@ func (db *DB) SettleActions(ctx context.Context, matches []casework.MatchID, now
 		if err := db.queueTransfers(ctx, tx, matchesOf(all)); err != nil {
 			return err
 		}
+		if err := db.queueHooks(ctx, tx, s.Changes); err != nil {
+			return err
+		}
 		return db.telling.enqueue(ctx, tx, s.Changes)
 	})
 	if err != nil {

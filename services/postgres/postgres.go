@@ -31,6 +31,8 @@ type DB struct {
 	// transferring asks for contacts to be put on the case record; nil where an
 	// administrator does it by hand.
 	transferring *river.Client[pgx.Tx]
+	// hooking asks for webhooks to be told; nil where none is.
+	hooking *river.Client[pgx.Tx]
 }
 
 // Open connects to the PostgreSQL at url. It fails at once if nobody answers

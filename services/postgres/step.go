@@ -48,6 +48,9 @@ func (db *DB) Escalate(ctx context.Context, now time.Time, limit int,
 		if err := writeEscalations(ctx, tx, changes, now); err != nil {
 			return err
 		}
+		if err := db.queueHooks(ctx, tx, changes); err != nil {
+			return err
+		}
 		return db.telling.enqueue(ctx, tx, changes)
 	})
 	if err != nil {

@@ -140,5 +140,8 @@ type UsageError struct{ error }
 // Usage makes a UsageError.
 func Usage(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
+// UsageOf makes one of an error that says what is wrong already.
+func UsageOf(err error) error { return UsageError{err} }
+
 // Unwrap gives what it says.
 func (e UsageError) Unwrap() error { return e.error }

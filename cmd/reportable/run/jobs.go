@@ -13,6 +13,7 @@ import (
 	"github.com/reportable-incidents/reportable/services/notifier/mail"
 	"github.com/reportable-incidents/reportable/services/notifier/notify"
 	"github.com/reportable-incidents/reportable/services/notifier/transfer"
+	"github.com/reportable-incidents/reportable/services/notifier/webhook"
 )
 
 // periodic are the jobs that come round, all of them: one process among those
@@ -40,6 +41,9 @@ func (p *Platform) outward(o Options) ([]Service, error) {
 		return nil, err
 	}
 	if err := out.transfers(o.Transfer); err != nil {
+		return nil, err
+	}
+	if err := out.webhooks(o.Delivery); err != nil {
 		return nil, err
 	}
 	if len(out.queues) == 0 {
@@ -93,6 +97,22 @@ func (out *outgoing) transfers(t Transfer) error {
 	river.AddWorker(out.workers, &transfer.Reconciler{Store: out.DB, Client: client, Metrics: metrics, Log: out.Log})
 	out.queues[casework.TransferQueue] = river.QueueConfig{MaxWorkers: 4}
 	out.services = append(out.services, Service{"transfer sweeper", worker.Sweep})
+	return nil
+}
+
+// webhooks tell other machines. Who they are is in the table; without the desk's
+// address there is no link to give them.
+func (out *outgoing) webhooks(d Delivery) error {
+	if d.Desk == "" {
+		return nil
+	}
+	if err := out.DB.HookOutside(); err != nil {
+		return err
+	}
+	worker := webhook.New(out.DB, &webhook.Sender{Desk: d.Desk}, out.Log, out.registry)
+	river.AddWorker(out.workers, worker)
+	out.queues[casework.WebhookQueue] = river.QueueConfig{MaxWorkers: 8}
+	out.services = append(out.services, Service{"webhook sweeper", worker.Sweep})
 	return nil
 }
 
