@@ -31,6 +31,8 @@ type Calendar struct {
 	holidays map[Date]bool
 	from     Date
 	until    Date
+	// counted is nil in one that walks from day to day wherever it is asked.
+	counted *workdays
 }
 
 // EnglandAndWales is the calendar of the embedded bank holidays and office hours.
@@ -78,6 +80,7 @@ func ReadCalendar(r io.Reader) (*Calendar, error) {
 	// GOV.UK publishes whole years: the last one has all of its holidays.
 	c.from = Date{Year: c.from.Year, Month: time.January, Day: 1}
 	c.until = Date{Year: c.until.Year, Month: time.December, Day: 31}
+	c.counted = c.workdays()
 	return c, nil
 }
 
@@ -89,6 +92,7 @@ func (c *Calendar) With(h Hours) (*Calendar, error) {
 	}
 	d := *c
 	d.hours = h
+	d.counted = d.workdays()
 	return &d, nil
 }
 
@@ -128,6 +132,10 @@ func (c *Calendar) WorkingDays(from Date, n int) Date {
 // IsWorking reports whether t is within working time: opening included,
 // closing not.
 func (c *Calendar) IsWorking(t time.Time) bool {
+	if at, ok := c.counted.at(t); ok {
+		i := c.counted.next(at)
+		return i < len(c.counted.days) && at >= c.counted.days[i].open
+	}
 	d := c.Day(t)
 	if !c.IsWorkingDay(d) {
 		return false
@@ -160,6 +168,11 @@ func (c *Calendar) Add(t time.Time, working time.Duration) time.Time {
 	if working <= 0 {
 		return t
 	}
+	if at, ok := c.counted.at(t); ok {
+		if then, ok := c.counted.add(at, working); ok {
+			return time.Unix(0, then).In(c.zone)
+		}
+	}
 	for d := c.Day(t); ; d = d.next() {
 		if !c.IsWorkingDay(d) {
 			continue
@@ -183,6 +196,11 @@ func (c *Calendar) Add(t time.Time, working time.Duration) time.Time {
 func (c *Calendar) Between(a, b time.Time) time.Duration {
 	if !b.After(a) {
 		return 0
+	}
+	if from, ok := c.counted.at(a); ok {
+		if to, ok := c.counted.at(b); ok {
+			return c.counted.worked(to) - c.counted.worked(from)
+		}
 	}
 	var sum time.Duration
 	last := c.Day(b)

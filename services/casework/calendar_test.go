@@ -3,6 +3,7 @@ package casework
 import (
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -243,55 +244,93 @@ func easterSunday(y int) time.Time {
 	return time.Date(y, time.Month(m), l+28-31*(m/4), 0, 0, 0, 0, time.UTC)
 }
 
-func TestTheCalendarAgreesWithTheOracleOverTenYears(t *testing.T) {
-	o := newOracle(2019, 2028)
-	c := EnglandAndWales()
-	minutes := len(o.worked) - 1
+// disagreements of a calendar with the oracle, about minutes from one to another
+// in steps, each asked with other spans.
+func (o *oracle) disagreements(t *testing.T, c *Calendar, from, to, step int, spans func(i int) int32) {
 	wrong := 0
 	disagree := func(format string, args ...any) {
 		if wrong++; wrong <= 10 {
 			t.Errorf(format, args...)
 		}
 	}
-	check := func(i int, add int32) {
+	for i := from; i < to; i += step {
 		at := o.start.Add(time.Duration(i) * time.Minute)
 		if got, want := c.IsWorking(at), o.worked[i+1] > o.worked[i]; got != want {
 			disagree("%s is working: got %t, want %t", at, got, want)
 		}
-		if k := int(o.worked[i] + add); add > 0 && k <= len(o.at) {
-			got, want := c.Add(at, time.Duration(add)*time.Minute), o.start.Add(time.Duration(o.at[k-1])*time.Minute)
-			if !got.Equal(want) {
-				disagree("%s and %d working minutes: got %s, want %s", at, add, got, want)
-			}
-			if b := c.Between(at, want); b != time.Duration(add)*time.Minute {
-				disagree("%s to %s: got %s of working time, want %d minutes", at, want, b, add)
-			}
+		add := spans(i)
+		k := int(o.worked[i] + add)
+		if add < 1 || k > len(o.at) {
+			continue // beyond the ten years
 		}
-	}
-	random := rand.New(rand.NewPCG(2019, 2028))
-	// Every quarter of an hour of ten years, off the quarter by up to 14 minutes.
-	for i := 0; i < minutes-15; i += 15 {
-		check(i+random.IntN(15), 1+random.Int32N(5*8*60))
-	}
-	// Every minute around each opening, closing and clock change would be most of
-	// the rest: all the minutes of the weeks in which something happens.
-	for _, week := range []string{"2019-03-31", "2019-10-27", "2020-05-08", "2021-12-27", "2022-06-02", "2022-09-19", "2022-12-26", "2023-05-08", "2024-03-31", "2026-12-28", "2027-10-31", "2028-04-16"} {
-		d, _ := ParseDate(week)
-		mid := int(d.Time().Sub(o.start) / time.Minute)
-		for i := mid - 2*24*60; i < mid+2*24*60; i++ {
-			check(i, 1+random.Int32N(16*60))
+		got, want := c.Add(at, time.Duration(add)*time.Minute), o.start.Add(time.Duration(o.at[k-1])*time.Minute)
+		if !got.Equal(want) {
+			disagree("%s and %d working minutes: got %s, want %s", at, add, got, want)
 		}
-	}
-	for range 3000 {
-		a := random.IntN(minutes)
-		b := min(minutes, a+random.IntN(400*24*60))
-		from, to := o.start.Add(time.Duration(a)*time.Minute), o.start.Add(time.Duration(b)*time.Minute)
-		if got, want := c.Between(from, to), time.Duration(o.worked[b]-o.worked[a])*time.Minute; got != want {
-			disagree("%s to %s: got %s, want %s", from, to, got, want)
+		if b := c.Between(at, want); b != time.Duration(add)*time.Minute {
+			disagree("%s to %s: got %s of working time, want %d minutes", at, want, b, add)
 		}
 	}
 	if wrong > 0 {
 		t.Errorf("%d disagreements, want 0", wrong)
+	}
+}
+
+// Every minute of ten years. The spans differ from minute to minute: each of up to
+// two working weeks comes with a thousand other minutes.
+func TestTheCalendarAgreesWithTheOracleOnEveryMinuteOfTenYears(t *testing.T) {
+	o := newOracle(2019, 2028)
+	c := EnglandAndWales()
+	minutes := len(o.worked) - 1
+	var wait sync.WaitGroup
+	const parts = 4
+	for part := range parts {
+		wait.Go(func() {
+			o.disagreements(t, c, part*minutes/parts, (part+1)*minutes/parts, 1, func(i int) int32 { return 1 + int32(i*7919%4799) })
+		})
+	}
+	// One that walks from day to day, as any does before and after the holidays
+	// that are loaded, at an hour of each day and around what happens.
+	walking := *c
+	walking.counted = nil
+	o.disagreements(t, &walking, 0, minutes, 1439, func(i int) int32 { return 1 + int32(i*7919%2399) })
+	for _, day := range []string{"2019-03-31", "2020-05-08", "2022-09-19", "2023-05-08", "2026-12-28", "2027-10-31"} {
+		d, _ := ParseDate(day)
+		mid := int(d.Time().Sub(o.start) / time.Minute)
+		o.disagreements(t, &walking, mid-24*60, mid+24*60, 7, func(i int) int32 { return 1 + int32(i%960) })
+	}
+	random := rand.New(rand.NewPCG(2019, 2028))
+	for range 3000 {
+		a := random.IntN(minutes)
+		b := min(minutes-1, a+random.IntN(400*24*60))
+		from, to := o.start.Add(time.Duration(a)*time.Minute), o.start.Add(time.Duration(b)*time.Minute)
+		if got, want := c.Between(from, to), time.Duration(o.worked[b]-o.worked[a])*time.Minute; got != want {
+			t.Errorf("%s to %s: got %s, want %s", from, to, got, want)
+		}
+	}
+	wait.Wait()
+}
+
+// Before and after the holidays that are loaded only weekends are known; a span
+// that ends beyond them goes on.
+func TestACalendarGoesOnBeyondItsHolidays(t *testing.T) {
+	c := EnglandAndWales()
+	walking := *c
+	walking.counted = nil
+	for _, from := range []string{"2018-12-31 16:00", "2019-01-01 00:00", "2028-12-29 12:00", "2028-12-31 23:59", "2029-01-01 00:00", "2029-03-01 12:00"} {
+		for _, add := range []time.Duration{time.Minute, 5 * time.Hour, 8 * time.Hour, 100 * time.Hour} {
+			at := london(t, from)
+			got, want := c.Add(at, add), walking.Add(at, add)
+			if !got.Equal(want) {
+				t.Errorf("%s and %s: got %s, want %s", from, add, got, want)
+			}
+			if c.IsWorking(got) != walking.IsWorking(got) || c.Between(at, got) != walking.Between(at, got) || c.Between(at, got) != add {
+				t.Errorf("%s to %s: got %s of working time", from, got, c.Between(at, got))
+			}
+		}
+	}
+	if got := c.Between(time.Time{}, time.Time{}.Add(time.Hour)); got != walking.Between(time.Time{}, time.Time{}.Add(time.Hour)) {
+		t.Errorf("got %s in the year one", got)
 	}
 }
 

@@ -14,6 +14,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -34,6 +35,12 @@ import (
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
 
+// start is when stories begin, so that any hour can be tried; they have to come
+// out the same:
+//
+//	go test ./test/stories -args -start "2026-10-25 01:30"
+var start = flag.String("start", "", "when stories begin, on the clock in London; default now")
+
 // World is one arrangement between police and probation, for one test.
 type World struct {
 	testing.TB
@@ -42,6 +49,7 @@ type World struct {
 	nats    stream.Config
 	streams jetstream.JetStream
 	moved   atomic.Int64 // how far the story's clock is ahead
+	began   time.Time
 	log     *journal
 	running []*Process
 	extract extract
@@ -62,6 +70,14 @@ func Quiet(t testing.TB) *World {
 	t.Helper()
 	w := &World{TB: t, DB: pgtest.New(t), nats: natstest.Config(t), log: &journal{}, here: prometheus.NewRegistry()}
 	w.seen = telemetry.NewResponses(w.here)
+	if *start != "" {
+		at, err := time.ParseInLocation("2006-01-02 15:04", *start, casework.EnglandAndWales().Zone())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.moved.Store(int64(time.Until(at)))
+	}
+	w.began = w.Now()
 	t.Cleanup(func() {
 		for _, p := range w.running {
 			p.Stop()

@@ -29,7 +29,7 @@ func (w *World) Police(force string) Police { return Police{w, force} }
 // Reports sends incidents as one submission. All of it has to be accepted, unless it was before.
 func (p Police) Reports(incidents ...casework.Incident) casework.Receipt {
 	p.Helper()
-	body := Lines(p.Force, incidents...)
+	body := LinesAt(p.began, p.Force, incidents...)
 	receipt := p.take(canonical.NewReader(bytes.NewReader(body), canonical.Lines, p.rules()))
 	if receipt.Rejected > 0 {
 		p.Errorf("force %s: %d of %d records were rejected", p.Force, receipt.Rejected, len(incidents))
@@ -37,14 +37,23 @@ func (p Police) Reports(incidents ...casework.Incident) casework.Receipt {
 	return receipt
 }
 
-// Lines writes incidents as a force sends them, one a line. Times that the
-// story did not give are an hour ago.
+// loaded is one time for all that is written in a run: what is sent a second time
+// has to be the same, whatever hour it is by then.
+var loaded = time.Now()
+
+// Lines writes incidents as a force sends them, one a line. Times that were not
+// given are an hour ago.
 func Lines(force string, incidents ...casework.Incident) []byte {
+	return LinesAt(loaded, force, incidents...)
+}
+
+// LinesAt writes them as of another time.
+func LinesAt(now time.Time, force string, incidents ...casework.Incident) []byte {
 	var body bytes.Buffer
 	for _, in := range incidents {
 		in.Force = force
 		if in.ReportedAt.IsZero() {
-			in.ReportedAt = time.Now().Add(-time.Hour).Truncate(time.Hour)
+			in.ReportedAt = now.Add(-time.Hour).Truncate(time.Hour)
 		}
 		if in.OccurredFrom.IsZero() {
 			in.OccurredFrom = in.ReportedAt.Add(-time.Hour)
@@ -92,7 +101,7 @@ func (p Police) rules() check.Rules { return check.Rules{Force: p.Force, Now: p.
 
 func (p Police) take(r feed.Reader) casework.Receipt {
 	p.Helper()
-	in := feed.Intake{Ledger: p.DB}
+	in := feed.Intake{Ledger: p.DB, Now: p.Now}
 	receipt, err := in.Take(context.Background(), feed.Submission{Force: p.Force, Channel: casework.ChannelCommandLine}, r)
 	if err != nil {
 		p.Fatal(err)
