@@ -133,12 +133,15 @@ func (a *accepting) lock(ctx context.Context, conn *pgxpool.Conn) error {
 	args := pgx.NamedArgs{"force": a.batch.Receipt.Force, "keys": keys, "heads": news,
 		"references": references, "numbers": numbers}
 
-	// A plan made while a table was small is kept for the connection's life. A
-	// probe by key must not turn into a scan of the table as it grows.
+	// A plan made while a table was small is kept until somebody has analyzed
+	// it. A probe by key must not turn into a scan of the table, nor of a copy
+	// of it, as it grows; nor, as a join's may, of all that one force has sent,
+	// so each is a question of its own.
 	q.Queue(`
 		select set_config('enable_seqscan', 'off', true),
 		       set_config('enable_hashjoin', 'off', true),
-		       set_config('enable_mergejoin', 'off', true)`)
+		       set_config('enable_mergejoin', 'off', true),
+		       set_config('enable_material', 'off', true)`)
 	q.Queue(`
 		insert into incident (force, reference, head)
 		select @force, k.reference, k.head
@@ -153,11 +156,15 @@ func (a *accepting) lock(ctx context.Context, conn *pgxpool.Conn) error {
 		})
 		return err
 	})
-	// By number, as every stage that locks several incidents does.
+	// By number, as every stage that locks several incidents does. What was
+	// inserted just now is locked as it is.
 	q.Queue(`
 		select i.id, i.reference, i.head
-		  from unnest(@keys::text[]) as k (reference)
-		  join incident i on i.force = @force and i.reference = k.reference
+		  from incident i
+		 where i.id = any (array(
+		         select (select o.id from incident o where o.force = @force and o.reference = k.reference)
+		           from unnest(@keys::text[]) as k (reference)))
+		   and i.xmin <> pg_current_xact_id()::xid
 		 order by i.id
 		   for no key update of i`, args).Query(func(rows pgx.Rows) error {
 		var l locked
@@ -171,10 +178,16 @@ func (a *accepting) lock(ctx context.Context, conn *pgxpool.Conn) error {
 		return err
 	})
 	q.Queue(`
-		select k.reference, k.number, r.digest
-		  from unnest(@references::text[], @numbers::integer[]) as k (reference, number)
-		  join incident i on i.force = @force and i.reference = k.reference
-		  join revision r on r.incident = i.id and r.number = k.number`, args).Query(func(rows pgx.Rows) error {
+		select reference, number, digest
+		  from (select k.reference,
+		               k.number,
+		               (select r.digest
+		                  from revision r
+		                 where r.incident = (select o.id from incident o where o.force = @force and o.reference = k.reference)
+		                   and r.number = k.number) as digest
+		          from unnest(@references::text[], @numbers::integer[]) as k (reference, number)
+		        offset 0) there -- else the probe is made once for the condition and once for the answer
+		 where digest is not null`, args).Query(func(rows pgx.Rows) error {
 		var reference string
 		var number int
 		var digest []byte

@@ -61,6 +61,13 @@ var checks = []struct{ what, query string }{
 		            and a.person = m.person
 		            and a.rule = 'read_reply'
 		            and a.state in ('open', 'acknowledged'))`},
+	{"is in the ledger by no receipt", `
+		select r.incident, r.number
+		  from revision r
+		 where not exists (
+		         select 1
+		           from receipt p
+		          where p.id = r.receipt)`},
 	{"has been in flight for over five minutes", `
 		select r.incident, r.number
 		  from revision r

@@ -37,6 +37,7 @@ type Reader struct {
 	rules   check.Rules
 	replies bool // they are read, and not incidents
 	split   splitter
+	parser  parser
 	number  int
 	dropped map[string]int
 	found   check.Findings
@@ -112,7 +113,7 @@ func (r *Reader) record(raw []byte) casework.Record {
 	if !json.Valid(raw) {
 		return r.broken(check.Malformed, where(raw))
 	}
-	tree, err := parse(raw)
+	tree, err := r.parser.parse(raw)
 	if err != nil {
 		return r.broken(check.Malformed, ": its values are nested too deeply")
 	}

@@ -42,15 +42,59 @@ const deepest = 32
 
 var errDeep = errors.New("nested too deeply")
 
+// parser reads one record after the other; a tree is good until the next one.
+// Its nodes stand in two slabs that are used again, and the texts of a record
+// of common size are parts of one string: a record has fifty values, and making
+// room for each by itself cost more than reading it.
+type parser struct {
+	raw   []byte
+	whole string // raw, if that is short enough for its texts to hold on to
+	at    int
+
+	openFields []field // of objects that are being read, the innermost last
+	openItems  []value
+	fields     []field
+	items      []value
+}
+
+const (
+	// wholeText is how long a record may be whose texts share its memory: what
+	// is left of it after the rules may be little.
+	wholeText = 4 << 10
+	// slab is how many nodes are made room for at once, and kept for the next.
+	slab = 256
+)
+
 // parse reads raw, which json.Valid has approved.
-func parse(raw []byte) (value, error) {
-	p := parser{raw: raw}
+func (p *parser) parse(raw []byte) (value, error) {
+	p.raw, p.whole, p.at = raw, "", 0
+	if len(raw) <= wholeText {
+		p.whole = string(raw)
+	}
+	p.openFields, p.openItems = emptied(p.openFields), emptied(p.openItems)
+	p.fields, p.items = emptied(p.fields), emptied(p.items)
 	return p.value(0)
 }
 
-type parser struct {
-	raw []byte
-	at  int
+// emptied gives a slab again, but not one that an unusual record made large.
+func emptied[T any](s []T) []T {
+	if cap(s) > 16*slab {
+		return nil
+	}
+	return s[:0]
+}
+
+// settle moves what is complete from where it was gathered into its slab.
+func settle[T any](gathered []T, into *[]T) []T {
+	if len(gathered) == 0 {
+		return nil
+	}
+	if cap(*into)-len(*into) < len(gathered) {
+		*into = make([]T, 0, max(slab, len(gathered))) // what stands in the last slab stays there
+	}
+	start := len(*into)
+	*into = append(*into, gathered...)
+	return (*into)[start:len(*into):len(*into)]
 }
 
 func (p *parser) space() byte {
@@ -72,6 +116,7 @@ func (p *parser) value(depth int) (value, error) {
 	switch c := p.space(); c {
 	case '{':
 		v := value{kind: isObject}
+		open := len(p.openFields)
 		p.at++
 		for p.space() != '}' {
 			if p.raw[p.at] == ',' {
@@ -85,12 +130,15 @@ func (p *parser) value(depth int) (value, error) {
 			if err != nil {
 				return v, err
 			}
-			v.fields = append(v.fields, field{key, item})
+			p.openFields = append(p.openFields, field{key, item})
 		}
 		p.at++
+		v.fields = settle(p.openFields[open:], &p.fields)
+		p.openFields = p.openFields[:open]
 		return v, nil
 	case '[':
 		v := value{kind: isArray}
+		open := len(p.openItems)
 		p.at++
 		for p.space() != ']' {
 			if p.raw[p.at] == ',' {
@@ -100,9 +148,11 @@ func (p *parser) value(depth int) (value, error) {
 			if err != nil {
 				return v, err
 			}
-			v.items = append(v.items, item)
+			p.openItems = append(p.openItems, item)
 		}
 		p.at++
+		v.items = settle(p.openItems[open:], &p.items)
+		p.openItems = p.openItems[:open]
 		return v, nil
 	case '"':
 		text, broken := p.text()
@@ -140,7 +190,11 @@ func (p *parser) text() (s string, broken bool) {
 	p.at++
 	quoted := p.raw[start:p.at]
 	if plain {
-		s = string(quoted[1 : len(quoted)-1])
+		if p.whole != "" {
+			s = p.whole[start+1 : p.at-1]
+		} else {
+			s = string(quoted[1 : len(quoted)-1])
+		}
 		return s, !utf8.ValidString(s)
 	}
 	if json.Unmarshal(quoted, &s) != nil {
