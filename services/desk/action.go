@@ -132,7 +132,7 @@ func answer(v *visit) error {
 		return err
 	}
 	item := casework.Item{Rule: v.field("rule"), Answer: v.field("answer"), Note: v.field("note")}
-	if item.Answer != "done" && item.Answer != "not_needed" || len(item.Note) > longest {
+	if item.Answer != "done" && item.Answer != "not_needed" || tooLong(item.Note) {
 		return casework.ErrNotFound // the page offers nothing else
 	}
 	if err := v.DB.AnswerItem(v.Context(), v.me, casework.ActionID(id), item, v.correlation()); err != nil {

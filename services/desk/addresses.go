@@ -40,13 +40,17 @@ func openAddresses(v *visit) error {
 	if err != nil {
 		return err
 	}
-	err = v.DB.Record(v.Context(), postgres.Audit{
-		Actor: v.me.Subject, What: "ADDRESSES_OPENED", Service: "desk", SubjectType: "match", SubjectID: fmt.Sprint(m.ID),
-		Correlation: v.correlation(), Details: map[string]any{"reason": reason, "incident": m.IncidentID},
-	})
-	if err != nil {
+	if err := v.openedAddresses(m, reason); err != nil {
 		return err
 	}
 	v.sessions.Put(v.Context(), sessionOpened+fmt.Sprint(m.ID), v.now.Unix())
 	return v.to(fmt.Sprintf("/matches/%d", m.ID), "addresses.done")
+}
+
+// openedAddresses writes on the trail who saw a match's addresses, and why.
+func (v *visit) openedAddresses(m postgres.MatchView, reason string) error {
+	return v.DB.Record(v.Context(), postgres.Audit{
+		Actor: v.me.Subject, What: "ADDRESSES_OPENED", Service: "desk", SubjectType: "match", SubjectID: fmt.Sprint(m.ID),
+		Correlation: v.correlation(), Details: map[string]any{"reason": reason, "incident": m.IncidentID},
+	})
 }

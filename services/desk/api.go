@@ -157,7 +157,7 @@ func apiMatches(v *visit) error {
 	}{Matches: []matchJSON{}}
 	if len(items) > 100 {
 		items = items[:100]
-		body.Next = v.nextPage(chosen(v.URL.Query()), items[99].NextDue, int64(items[99].Action))
+		body.Next = v.nextOf(chosen(v.URL.Query()), f.Order.KeyOf(items[99]))
 	}
 	ids := make([]casework.MatchID, len(items))
 	for i, it := range items {
@@ -248,7 +248,7 @@ func apiJudge(v *visit) error {
 	default:
 		return invalid{[]string{"match.verdict.missing"}}
 	}
-	if len(in.Reason) > longest {
+	if tooLong(in.Reason) {
 		return invalid{[]string{"match.reason.long"}}
 	}
 	reached, err := v.DB.Judge(v.Context(), postgres.Judgement{Match: casework.MatchID(id), Verdict: in.Verdict, Reason: in.Reason,
@@ -440,7 +440,7 @@ func apiCountersign(v *visit) error {
 		return invalid{[]string{"countersign.choose"}}
 	case !*in.Agree && strings.TrimSpace(in.Note) == "":
 		return invalid{[]string{"countersign.why"}}
-	case len(in.Note) > longest:
+	case tooLong(in.Note):
 		return invalid{[]string{"match.reason.long"}}
 	}
 	reached, err := v.DB.Countersign(v.Context(), postgres.Countersignature{Decision: id, Agree: *in.Agree, Note: strings.TrimSpace(in.Note),

@@ -69,7 +69,7 @@ func countersignNow(v *visit) error {
 		mistakes = append(mistakes, fieldError{"agree", "countersign.choose"})
 	case p.Agree == "no" && p.Note == "":
 		mistakes = append(mistakes, fieldError{"note", "countersign.why"})
-	case len(p.Note) > longest:
+	case tooLong(p.Note):
 		mistakes = append(mistakes, fieldError{"note", "match.reason.long"})
 	}
 	if len(mistakes) > 0 {

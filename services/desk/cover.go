@@ -44,6 +44,18 @@ func setCover(v *visit) error {
 	for _, name := range coverFields {
 		form[name] = v.field(name)
 	}
+	mistakes, err := v.coverFrom(form)
+	if err != nil {
+		return err
+	}
+	if len(mistakes) > 0 {
+		return v.coverPage(http.StatusUnprocessableEntity, form, mistakes...)
+	}
+	return v.to(v.afterCover(), "cover.done")
+}
+
+// coverFrom records the cover that a form asks for, or says what is wrong with it.
+func (v *visit) coverFrom(form map[string]string) ([]fieldError, error) {
 	from, okFrom := v.dayOf(form, "from")
 	to, okTo := v.dayOf(form, "to")
 	var mistakes []fieldError
@@ -57,20 +69,16 @@ func setCover(v *visit) error {
 	}
 	_, by, err := v.DB.StandIns(v.Context(), v.me.ID, v.PathValue("code"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if form["by"] != "" && !slices.ContainsFunc(by, func(c postgres.Colleague) bool { return c.Code == form["by"] }) {
 		mistakes = append(mistakes, fieldError{"by", "cover.wrong.by"})
 	}
 	if len(mistakes) > 0 {
-		return v.coverPage(http.StatusUnprocessableEntity, form, mistakes...)
+		return mistakes, nil
 	}
-	err = v.DB.SetCover(v.Context(), postgres.Cover{Staff: v.PathValue("code"), By: form["by"],
+	return nil, v.DB.SetCover(v.Context(), postgres.Cover{Staff: v.PathValue("code"), By: form["by"],
 		Starts: from, Ends: to.AddDate(0, 0, 1), SetBy: v.me, Correlation: v.correlation()})
-	if err != nil {
-		return err
-	}
-	return v.to(v.afterCover(), "cover.done")
 }
 
 // endCover hands the work back early.

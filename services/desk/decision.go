@@ -117,7 +117,7 @@ func (v *visit) readDecision(a postgres.ActionView, form map[string]string) (pos
 	switch {
 	case d.Rationale == "":
 		wrong("rationale", "decision.wrong.rationale")
-	case len(d.Rationale) > longest:
+	case tooLong(d.Rationale):
 		wrong("rationale", "match.reason.long")
 	}
 	switch {
@@ -125,7 +125,7 @@ func (v *visit) readDecision(a postgres.ActionView, form map[string]string) (pos
 		wrong("risk", "decision.wrong.risk")
 	case d.RiskReason == "":
 		wrong("risk_reason", "decision.wrong.riskreason")
-	case len(d.RiskReason) > longest:
+	case tooLong(d.RiskReason):
 		wrong("risk_reason", "match.reason.long")
 	}
 	if d.ManagerConsulted != "" {

@@ -27,8 +27,7 @@ func download(v *visit) error {
 		if len(items) < 1000 {
 			break
 		}
-		last := items[len(items)-1]
-		after = postgres.Key{At: last.NextDue, ID: int64(last.Action)}
+		after = f.Order.KeyOf(items[len(items)-1])
 	}
 	ids := make([]casework.MatchID, len(all))
 	for i, it := range all {

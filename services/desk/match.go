@@ -3,9 +3,9 @@ package desk
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -20,6 +20,10 @@ const heldFor = 10 * time.Minute
 
 // longest is how much somebody may write as a reason or a rationale.
 const longest = 4000
+
+// tooLong says of what somebody wrote that it is longer than a form takes: in
+// characters, as people count, and not in bytes.
+func tooLong(text string) bool { return utf8.RuneCountInString(text) > longest }
 
 type matchPage struct {
 	postgres.MatchView
@@ -67,7 +71,7 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		Reason:    v.PostFormValue("reason"),
 	}
 	p.Unverified = m.State != casework.MatchConfirmed
-	p.SecondLook = m.MayJudge && needsSecondLook(m) && !judgedBy(m, v.me.Subject)
+	p.SecondLook = m.MayJudge && (m.SecondLook || needsSecondLook(m)) && !judgedBy(m, v.me.Subject)
 	if p.Waiting || p.SecondLook {
 		holder, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), false)
 		if err != nil {
@@ -127,7 +131,7 @@ func judge(v *visit) error {
 	default:
 		mistakes = append(mistakes, fieldError{"verdict", "match.verdict.missing"})
 	}
-	if len(reason) > longest {
+	if tooLong(reason) {
 		mistakes = append(mistakes, fieldError{"reason", "match.reason.long"})
 	}
 	if len(mistakes) > 0 {
@@ -150,9 +154,9 @@ func judge(v *visit) error {
 // next leads to the match that waits next under the viewer's filter, or to the
 // empty queue.
 func (v *visit) next(after casework.MatchID, flash string) error {
-	kept, err := url.ParseQuery(v.sessions.GetString(v.Context(), sessionFilter))
+	kept, err := v.keptFilter()
 	if err != nil {
-		kept = nil
+		return err
 	}
 	f := v.queueFilter(kept)
 	if f.State == casework.MatchConfirmed {

@@ -48,8 +48,7 @@ func reassignNow(v *visit) error {
 	if to == "" {
 		return v.reassignPage(http.StatusUnprocessableEntity, fieldError{"to", "reassign.missing"})
 	}
-	err = v.DB.Reassign(v.Context(), postgres.Reassignment{Action: casework.ActionID(id), To: to,
-		AckDue: v.Calendar.Add(v.now, 4*time.Hour), By: v.me, Correlation: v.correlation()})
+	err = v.reassignTo(casework.ActionID(id), to)
 	if errors.Is(err, casework.ErrUnseen) {
 		return v.reassignPage(http.StatusUnprocessableEntity, fieldError{"to", "reassign.unseen"})
 	}
@@ -57,4 +56,10 @@ func reassignNow(v *visit) error {
 		return err
 	}
 	return v.to(fmt.Sprintf("/actions/%d", id), "reassign.done")
+}
+
+// reassignTo gives somebody half a working day to see what they were given.
+func (v *visit) reassignTo(id casework.ActionID, to string) error {
+	return v.DB.Reassign(v.Context(), postgres.Reassignment{Action: id, To: to,
+		AckDue: v.Calendar.Add(v.now, 4*time.Hour), By: v.me, Correlation: v.correlation()})
 }

@@ -44,7 +44,7 @@ func retractNow(v *visit) error {
 	switch {
 	case reason == "":
 		return v.retractPage(http.StatusUnprocessableEntity, m, fieldError{"reason", "retract.missing"})
-	case len(reason) > longest:
+	case tooLong(reason):
 		return v.retractPage(http.StatusUnprocessableEntity, m, fieldError{"reason", "match.reason.long"})
 	}
 	reached, err := v.DB.Judge(v.Context(), postgres.Judgement{

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/reportable-incidents/reportable/services/access"
@@ -23,6 +24,8 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /matches", rule: access.JudgeMatches, handle: queue, view: "PAGE_VIEW_QUEUE"},
 		{pattern: "GET /matches.csv", rule: access.JudgeMatches, handle: download, view: "DOWNLOAD_QUEUE"},
+		{pattern: "POST /matches/assign", rule: access.JudgeMatches, handle: assign, view: "PAGE_VIEW_QUEUE"},
+		{pattern: "GET /second-looks", rule: access.JudgeMatches, handle: secondLooks, view: "PAGE_VIEW_SECOND_LOOKS"},
 		{pattern: "GET /live", rule: access.AnyAccount, handle: live},
 		{pattern: "GET /matches/{id}", rule: access.ReadMatches, handle: match, view: "PAGE_VIEW_MATCH"},
 		{pattern: "POST /matches/{id}/verdict", rule: access.JudgeMatches, handle: judge},
@@ -74,7 +77,7 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
-	return append(pages, d.apiRoutes()...)
+	return slices.Concat(pages, d.apiRoutes())
 }
 
 // navigation is what the viewer may go to.
@@ -85,6 +88,7 @@ func (v *visit) navigation() []navItem {
 	}{
 		{"nav.queue", "/matches", access.JudgeMatches},
 		{"nav.transfers", "/transfers", access.JudgeMatches},
+		{"nav.secondlooks", "/second-looks", access.JudgeMatches},
 		{"nav.actions", "/actions", access.ReadActions},
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},

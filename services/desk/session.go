@@ -18,7 +18,6 @@ import (
 const (
 	sessionAccount = "account"
 	sessionFlash   = "flash"
-	sessionFilter  = "queue"
 	sessionOpened  = "opened:" // + match: its masked addresses were opened with a reason
 )
 

@@ -36,21 +36,7 @@ func (v *visit) trailPage(proof *postgres.AuditProof) error {
 			kept.Set(name, value)
 		}
 	}
-	var mistakes []fieldError
-	f := postgres.TrailFilter{Actor: p.Form["actor"], What: p.Form["what"], SubjectType: p.Form["type"], SubjectID: p.Form["subject"]}
-	for name, at := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
-		if p.Form[name] == "" {
-			continue
-		}
-		day, err := time.ParseInLocation(time.DateOnly, p.Form[name], v.Calendar.Zone())
-		if err != nil {
-			mistakes = append(mistakes, fieldError{name, "trail.wrong.day"})
-		}
-		*at = day
-	}
-	if !f.To.IsZero() {
-		f.To = f.To.AddDate(0, 0, 1)
-	}
+	f, mistakes := v.trailFilter()
 	below, _ := strconv.ParseInt(q.Get("below"), 10, 64)
 	if len(mistakes) == 0 {
 		lines, err := v.DB.Trail(v.Context(), f, below, 2*rows+1)
@@ -72,18 +58,43 @@ func (v *visit) trailPage(proof *postgres.AuditProof) error {
 	return v.page(status, "trail", p, mistakes...)
 }
 
+// trailFilter is what a search asks for.
+func (v *visit) trailFilter() (postgres.TrailFilter, []fieldError) {
+	asked := func(name string) string { return strings.TrimSpace(v.URL.Query().Get(name)) }
+	var mistakes []fieldError
+	f := postgres.TrailFilter{Actor: asked("actor"), What: asked("what"), SubjectType: asked("type"), SubjectID: asked("subject")}
+	for name, at := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
+		if asked(name) == "" {
+			continue
+		}
+		day, err := time.ParseInLocation(time.DateOnly, asked(name), v.Calendar.Zone())
+		if err != nil {
+			mistakes = append(mistakes, fieldError{name, "trail.wrong.day"})
+		}
+		*at = day
+	}
+	if !f.To.IsZero() {
+		f.To = f.To.AddDate(0, 0, 1)
+	}
+	return f, mistakes
+}
+
 // verifyTrail computes the whole chain again and says what it finds.
 func verifyTrail(v *visit) error {
-	proof, err := v.DB.VerifyAudit(v.Context(), nil)
-	if err != nil {
-		return err
-	}
-	err = v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "TRAIL_VERIFIED", Service: "desk",
-		Correlation: v.correlation(), Details: map[string]any{"sealed": proof.Sealed, "faults": len(proof.Faults)}})
+	proof, err := v.proveTrail()
 	if err != nil {
 		return err
 	}
 	return v.trailPage(&proof)
+}
+
+func (v *visit) proveTrail() (postgres.AuditProof, error) {
+	proof, err := v.DB.VerifyAudit(v.Context(), nil)
+	if err != nil {
+		return proof, err
+	}
+	return proof, v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "TRAIL_VERIFIED", Service: "desk",
+		Correlation: v.correlation(), Details: map[string]any{"sealed": proof.Sealed, "faults": len(proof.Faults)}})
 }
 
 // Days are the two ends of a search.

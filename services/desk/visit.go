@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -224,22 +225,39 @@ func (v *visit) field(name string) string {
 
 // after reads where a list goes on from the query.
 func (v *visit) after() postgres.Key {
-	at, id, _ := strings.Cut(v.URL.Query().Get("after"), ".")
-	micros, err1 := strconv.ParseInt(at, 10, 64)
-	n, err2 := strconv.ParseInt(id, 10, 64)
+	parts := strings.SplitN(v.URL.Query().Get("after"), ".", 3)
+	if len(parts) < 2 {
+		return postgres.Key{}
+	}
+	micros, err1 := strconv.ParseInt(parts[0], 10, 64)
+	n, err2 := strconv.ParseInt(parts[1], 10, 64)
 	if err1 != nil || err2 != nil {
 		return postgres.Key{}
 	}
-	return postgres.Key{At: time.UnixMicro(micros), ID: n}
+	k := postgres.Key{At: time.UnixMicro(micros), ID: n}
+	if len(parts) == 3 {
+		if k.Number, err1 = strconv.ParseFloat(parts[2], 64); err1 != nil || !(math.Abs(k.Number) <= 1000) {
+			return postgres.Key{}
+		}
+	}
+	return k
 }
 
 // nextPage is this list, as q narrows it, after the key of its last row.
 func (v *visit) nextPage(q url.Values, at time.Time, id int64) string {
+	return v.nextOf(q, postgres.Key{At: at, ID: id})
+}
+
+func (v *visit) nextOf(q url.Values, k postgres.Key) string {
 	q = maps.Clone(q)
 	if q == nil {
 		q = url.Values{}
 	}
-	q.Set("after", fmt.Sprintf("%d.%d", at.UnixMicro(), id))
+	after := fmt.Sprintf("%d.%d", k.At.UnixMicro(), k.ID)
+	if k.Number != 0 {
+		after += "." + strconv.FormatFloat(k.Number, 'g', -1, 64)
+	}
+	q.Set("after", after)
 	return v.URL.Path + "?" + q.Encode()
 }
 

@@ -217,7 +217,14 @@ func (m judged) judge(ctx context.Context, tx pgx.Tx, v casework.Verdict, by, re
 		   set state = @state,
 		       state_reason = @reason,
 		       judged_at = now(),
-		       updated_at = now()
+		       updated_at = now(),
+		       -- one pair of eyes is too few where the match was strong or a mistake would be grave
+		       second_look = @state = 'dismissed'
+		                 and @reason <> '`+anotherCandidate+`'
+		                 and (   band = 'certain'
+		                      or priority = 'urgent'
+		                      or exists (select 1 from person p where p.id = current_person(match.person) and p.rosh in ('high', 'very_high')))
+		                 and (select count(distinct by) from judgement where match = @match and verdict = 'dismiss') < 2
 		 where id = @match`,
 		pgx.NamedArgs{"match": m.ID, "state": stateAfter[v], "reason": stateReason})
 	return err

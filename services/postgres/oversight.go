@@ -40,10 +40,10 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		hidden as materialized (
 		  select hidden_people(@viewer) as id
 		),
-		hidden_match as materialized (
+		rivalled as materialized ( -- matches of which another candidate is hidden
 		  select m.id
 		    from hidden h
-		    join match c on c.person = h.id and c.state <> 'superseded'
+		    join match c on c.person = h.id and c.contested and c.state <> 'superseded'
 		    join match m on m.incident = c.incident and m.involvement = c.involvement
 		),
 		work as (
@@ -53,10 +53,12 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		         count(*) filter (where a.next_due < now()) as overdue,
 		         count(*) filter (where a.next_due >= now() and a.next_due < now() + interval '1 day') as soon
 		    from action a
-		   where a.pdu in (select pdu from led)
-		     and a.owner_role = 'practitioner'
+		   where a.owner_role = 'practitioner'
+		     and a.owner = any(array(select s.code from staff s join led on led.code = s.team))
 		     and a.state in ('open', 'acknowledged')
-		     and a.match not in (select id from hidden_match)
+		     and a.rule not in `+elsewhere+`
+		     and a.person not in (select id from hidden)
+		     and a.match not in (select id from rivalled)
 		   group by a.owner
 		),
 		cases as (
@@ -97,21 +99,23 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 // TeamActions are the open actions of the practitioners whom a viewer manages
 // or heads, what is due first leading. Owner narrows them to one practitioner.
 func (db *DB) TeamActions(ctx context.Context, viewer casework.AccountID, owner string, after Key, limit int) ([]ActionItem, error) {
+	from, which := `unnest(`+overseenPDUs+`) s (pdu)`, `a.pdu = s.pdu and a.owner_role in ('practitioner', 'manager')`
+	if owner != "" {
+		from, which = `(values ('practitioner'), ('manager')) s (role)`, `a.owner_role = s.role and a.owner = @owner`
+	}
 	rows, _ := db.pool.Query(ctx, `
 		with page as materialized (
 		  select x.*
-		    from unnest(`+overseenPDUs+`) s (pdu)
+		    from `+from+`
 		   cross join lateral (
 		           select a.id as action, a.next_due
 		             from action a
 		             join match m on m.id = a.match
-		            where a.pdu = s.pdu
+		            where `+which+`
 		              and a.state in ('open', 'acknowledged')
-		              and a.owner_role in ('practitioner', 'manager')
 		              and a.rule not in `+elsewhere+`
-		              and (@owner = '' or a.owner = @owner)
 		              and (a.next_due, a.id) > (@at, @id)
-		              and oversees(@viewer, a.person)
+		              and `+overseenAction+`
 		              and `+actionShown+`
 		            order by a.next_due, a.id
 		            limit @limit) x

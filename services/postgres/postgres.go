@@ -37,7 +37,10 @@ type DB struct {
 
 // Open connects to the PostgreSQL at url. It fails at once if nobody answers
 // there; later breaks heal by themselves.
-func Open(ctx context.Context, url string) (*DB, error) {
+func Open(ctx context.Context, url string) (*DB, error) { return OpenTraced(ctx, url, nil) }
+
+// OpenTraced is Open with a witness of every query, for whoever measures them.
+func OpenTraced(ctx context.Context, url string, witness pgx.QueryTracer) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database's address cannot be read; it looks like postgres://user@host:5432/name")
@@ -49,6 +52,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
+	config.ConnConfig.Tracer = witness
 	params := config.ConnConfig.RuntimeParams
 	params["timezone"] = "UTC"
 	if params["application_name"] == "" {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,12 +28,80 @@ type QueueFilter struct {
 	Due string
 	// Until is the end of today, for Due.
 	Until time.Time
+	// Whose is mine for what is assigned to the viewer, nobody for what is
+	// assigned to no one.
+	Whose string
+	// Order is what leads; empty is ByDue.
+	Order Order
+}
+
+// Order is by which column a queue is sorted; with a minus in front, backwards.
+type Order string
+
+// Orders of the queue. Each has an index of its own.
+const (
+	ByDue       Order = "due"
+	ByFound     Order = "found"
+	ByCertainty Order = "certainty"
+	ByPriority  Order = "priority"
+)
+
+// columns that an order sorts by, the number last so that no two rows are equal.
+func (o Order) columns() []string {
+	switch Order(strings.TrimPrefix(string(o), "-")) {
+	case ByFound:
+		return []string{"raised_at", "action"}
+	case ByCertainty:
+		return []string{"probability", "action"}
+	case ByPriority:
+		return []string{"rank", "next_due", "action"}
+	}
+	return []string{"next_due", "action"}
+}
+
+func (o Order) back() bool { return strings.HasPrefix(string(o), "-") }
+
+// by is an order by clause over an alias.
+func (o Order) by(alias string) string {
+	var all []string
+	for _, c := range o.columns() {
+		if c = alias + "." + c; o.back() {
+			c += " desc"
+		}
+		all = append(all, c)
+	}
+	return strings.Join(all, ", ")
+}
+
+// after is the condition of rows that come after a key.
+func (o Order) after(alias string) string {
+	var row, key []string
+	for _, c := range o.columns() {
+		row = append(row, alias+"."+c)
+		key = append(key, map[string]string{"action": "@id", "probability": "@number", "rank": "@rank", "next_due": "@at", "raised_at": "@at"}[c])
+	}
+	return fmt.Sprintf("(%s) %s (%s)", strings.Join(row, ", "), map[bool]string{true: "<", false: ">"}[o.back()], strings.Join(key, ", "))
 }
 
 // Key is where a list goes on: after the row with this time and number.
 type Key struct {
-	At time.Time
-	ID int64
+	At     time.Time
+	Number float64 // of an order that sorts by one: a probability, a rank
+	ID     int64
+}
+
+// KeyOf is where a queue in an order goes on after a row.
+func (o Order) KeyOf(i QueueItem) Key {
+	k := Key{At: i.NextDue, ID: int64(i.Action)}
+	switch o.columns()[0] {
+	case "raised_at":
+		k.At = i.RaisedAt
+	case "probability":
+		k.Number = i.Probability
+	case "rank":
+		k.Number = float64(i.Rank)
+	}
+	return k
 }
 
 // QueueItem is one line of the administrators' queue.
@@ -43,8 +113,11 @@ type QueueItem struct {
 	Probability float64
 	Role        casework.Role
 	Priority    casework.Priority
+	Rank        int
 	NextDue     time.Time
+	RaisedAt    time.Time
 	AckedAt     *time.Time
+	Assignee    string // their name; empty while it is anybody's
 	FoundAt     time.Time
 	Force       string
 	Reference   string
@@ -63,10 +136,31 @@ type QueueItem struct {
 
 // queueRows are the first rows of a queue, for its lists and counts alike, so
 // that a count can never tell of what a list hides. Each PDU is read on its own
-// in the order of the index, and no further than the limit: a queue of many
-// thousands costs no more than its first page. Heads see what their PDU's
-// administrators see.
-const queueRows = `
+// in the order of an index that holds what the filter asks for, and no further
+// than the limit: a queue of many thousands costs no more than its first page.
+// Heads see what their PDU's administrators see.
+func queueRows(f QueueFilter, after Key) string {
+	var which []string
+	for condition, asked := range map[string]bool{
+		`w.force = @force`:          f.Force != "",
+		`w.band = @band`:            f.Band != "",
+		`w.kind = @kind`:            f.Kind != "",
+		`w.priority = @priority`:    f.Priority != "",
+		`w.next_due < now()`:        f.Due == "overdue",
+		`w.next_due < @until`:       f.Due == "today",
+		`w.assignee = @viewer`:      f.Whose == "mine",
+		`w.assignee is null`:        f.Whose == "nobody",
+		f.Order.after("w"):          after != Key{},
+		`w.rule = 'transfer_match'`: f.State == casework.MatchConfirmed,
+		// what waits for a verdict
+		`w.rule = 'acknowledge_match'`: f.State != casework.MatchConfirmed,
+	} {
+		if asked {
+			which = append(which, condition)
+		}
+	}
+	slices.Sort(which) // one text for one question, so that its plan is kept
+	return `
 	select x.*
 	  from (select distinct g.scope
 	          from account_role g
@@ -74,63 +168,56 @@ const queueRows = `
 	           and g.role in ('administrator', 'head')
 	           and (@pdu = '' or g.scope = @pdu)) s
 	 cross join lateral (
-	         select a.id as action, a.match, a.next_due, m.state, m.found_at
-	           from action a
-	           join match m on m.id = a.match
-	           join incident i on i.id = m.incident
-	           join revision r on r.incident = m.incident and r.number = m.revision
-	          where a.owner_role = 'administrator'
-	            and a.owner = s.scope
-	            and a.state in ('open', 'acknowledged')
-	            and (a.next_due, a.id) > (@at, @id)
-	            and a.rule = case when @states = '{confirmed}'::text[] then 'transfer_match' else 'acknowledge_match' end
-	            and m.state = any(@states)
-	            and (@force = '' or i.force = @force)
-	            and (@band = '' or m.band = @band)
-	            and (@kind = '' or r.kind = @kind)
-	            and (@priority = '' or a.priority = @priority)
-	            and (@due = '' or a.next_due < (case @due when 'overdue' then now() else @until end))
-	            and not exists (
+	         select w.action, w.match, w.next_due, w.raised_at, w.probability, w.rank, w.state
+	           from waiting w
+	          where w.owner = s.scope
+	            and w.state = any(@states)
+	            and ` + strings.Join(which, "\n	            and ") + `
+	            and w.person not in (select hidden_people(@viewer))
+	            and not (w.contested and exists (
 	                  select 1
-	                    from match c
-	                   where c.incident = m.incident
-	                     and c.involvement = m.involvement
+	                    from match m
+	                    join match c on c.incident = m.incident and c.involvement = m.involvement
+	                   where m.id = w.match
 	                     and c.state <> 'superseded'
-	                     and c.person in (select hidden_people(@viewer)))
-	          order by a.next_due, a.id
+	                     and c.person in (select hidden_people(@viewer))))
+	          order by ` + f.Order.by("w") + `
 	          limit @limit) x
-	 order by x.next_due, x.action
+	 order by ` + f.Order.by("x") + `
 	 limit @limit`
+}
 
-func (f QueueFilter) args(viewer casework.AccountID) pgx.NamedArgs {
+func (f QueueFilter) args(viewer casework.AccountID, after Key, limit int) pgx.NamedArgs {
 	states := []string{"open", "unsure"}
 	if f.State != "" {
 		states = []string{string(f.State)}
 	}
 	return pgx.NamedArgs{
 		"viewer": viewer, "pdu": f.PDU, "force": f.Force, "band": f.Band, "kind": f.Kind,
-		"priority": f.Priority, "due": f.Due, "until": f.Until, "states": states,
+		"priority": f.Priority, "until": f.Until, "states": states,
+		"at": after.At, "number": after.Number, "rank": int(after.Number), "id": after.ID, "limit": limit,
 	}
 }
 
-// Queue lists matches that wait for an administrator in the viewer's PDUs, what
-// is due first leading.
+// Queue lists matches that wait for an administrator in the viewer's PDUs, in
+// the filter's order.
 func (db *DB) Queue(ctx context.Context, viewer casework.AccountID, f QueueFilter, after Key, limit int) ([]QueueItem, error) {
-	args := f.args(viewer)
-	args["at"], args["id"], args["limit"] = after.At, after.ID, limit
 	rows, _ := db.pool.Query(ctx, `
-		with page as materialized (`+queueRows+`)
-		select m.id, a.id, m.state, m.band, m.probability, m.role, a.priority, a.next_due, a.acked_at, m.found_at,
+		with page as materialized (`+queueRows(f, after)+`)
+		select m.id, a.id, m.state, m.band, m.probability, m.role, a.priority, page.rank, a.next_due, a.raised_at, a.acked_at,
+		       coalesce(k.name, ''), m.found_at,
 		       i.force, i.reference, r.kind, r.type, r.reported_at, r.domestic_abuse,
 		       p.id, p.crn, p.surname, p.forenames, p.rosh, p.pdu, u.name
 		  from page
 		  join action a on a.id = page.action
+		  join waiting w on w.action = page.action
 		  join match m on m.id = page.match
 		  join incident i on i.id = m.incident
 		  join revision r on r.incident = m.incident and r.number = m.revision
 		  join person p on p.id = current_person(m.person)
 		  join pdu u on u.code = p.pdu
-		 order by page.next_due, page.action`, args)
+		  left join account k on k.id = w.assignee
+		 order by `+f.Order.by("page"), f.args(viewer, after, limit))
 	items, err := pgx.CollectRows(rows, pgx.RowToStructByPos[QueueItem])
 	if err != nil {
 		return nil, fmt.Errorf("read the queue: %w", problem(err))
@@ -147,19 +234,17 @@ type QueueCount struct {
 	Waiting int // CountedTo + 1 for more than CountedTo
 	Overdue int
 	Unsure  int
-	Oldest  *time.Time // when the oldest of those counted was found
+	Oldest  *time.Time // when the oldest of those counted was raised
 }
 
 // QueueCount counts what Queue would list.
 func (db *DB) QueueCount(ctx context.Context, viewer casework.AccountID, f QueueFilter) (QueueCount, error) {
-	args := f.args(viewer)
-	args["at"], args["id"], args["limit"] = time.Time{}, 0, CountedTo+1
 	rows, _ := db.pool.Query(ctx, `
 		select count(*)::int,
 		       (count(*) filter (where next_due < now()))::int,
 		       (count(*) filter (where state = 'unsure'))::int,
-		       min(found_at)
-		  from (`+queueRows+`) waiting`, args)
+		       min(raised_at)
+		  from (`+queueRows(f, Key{})+`) waiting`, f.args(viewer, Key{}, CountedTo+1))
 	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[QueueCount])
 	if err != nil {
 		return n, fmt.Errorf("count the queue: %w", problem(err))
@@ -197,6 +282,7 @@ type MatchView struct {
 	IncidentID    casework.IncidentID
 	State         casework.MatchState
 	StateReason   string
+	SecondLook    bool // one person dismissed it, and a second has not looked
 	Band          casework.Band
 	Priority      casework.Priority
 	Position      int // of the person in Incident.Persons, from 1
@@ -236,7 +322,7 @@ func (db *DB) Match(ctx context.Context, viewer casework.AccountID, id casework.
 		var body, evidence []byte
 		var person casework.PersonID
 		err := tx.QueryRow(ctx, `
-			select m.id, m.incident, m.state, m.state_reason, m.band, m.priority, m.position, m.involvement,
+			select m.id, m.incident, m.state, m.state_reason, m.second_look and m.state = 'dismissed', m.band, m.priority, m.position, m.involvement,
 			       m.revision, i.head, m.found_at, m.updated_at, m.transferred_at, coalesce(m.contact, ''),
 			       m.evidence, r.body, r.received_at, current_person(m.person),
 			       exists (
@@ -260,7 +346,7 @@ func (db *DB) Match(ctx context.Context, viewer casework.AccountID, id casework.
 			   and works_on(@viewer, m.person)
 			   and match_visible(@viewer, m.id)`,
 			pgx.NamedArgs{"viewer": viewer, "id": id}).
-			Scan(&v.ID, &v.IncidentID, &v.State, &v.StateReason, &v.Band, &v.Priority, &v.Position, &v.Involvement,
+			Scan(&v.ID, &v.IncidentID, &v.State, &v.StateReason, &v.SecondLook, &v.Band, &v.Priority, &v.Position, &v.Involvement,
 				&v.Revision, &v.Head, &v.FoundAt, &v.UpdatedAt, &v.TransferredAt, &v.Contact,
 				&evidence, &body, &v.ReceivedAt, &person, &v.MayJudge, &v.MayRetract, &v.Seen)
 		if err != nil {

@@ -58,14 +58,16 @@ const actionJoins = `
 	  left join pdu ou on ou.code = a.owner`
 
 // actionShown hides actions about anybody hidden, in lists and counts alike.
+// It asks for the other candidates only where there have ever been any.
 const actionShown = `
-	   not exists (
+	   m.person not in (select hidden_people(@viewer))
+	   and not (m.contested and exists (
 	         select 1
 	           from match c
 	          where c.incident = m.incident
 	            and c.involvement = m.involvement
 	            and (c.state <> 'superseded' or c.id = m.id)
-	            and c.person in (select hidden_people(@viewer)))`
+	            and c.person in (select hidden_people(@viewer))))`
 
 // mine are the owners whose actions a viewer has: each grant, and for a manager
 // their own staff code and that of the manager of each team they manage.
@@ -128,15 +130,28 @@ func (db *DB) Actions(ctx context.Context, viewer casework.AccountID, after Key,
 // Decided are actions that a viewer owned and that are done, the newest first.
 func (db *DB) Decided(ctx context.Context, viewer casework.AccountID, limit int) ([]ActionItem, error) {
 	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (
+		  select x.*
+		    from `+mine+`
+		   cross join lateral (
+		           select a.id as action, a.done_at
+		             from action a
+		             join match m on m.id = a.match
+		            where a.owner_role = mine.role
+		              and a.owner = mine.owner
+		              and a.state = 'done'
+		              and a.rule not in `+elsewhere+`
+		              and a.done_at > now() - interval '90 days'
+		              and `+actionShown+`
+		            order by a.done_at desc, a.id desc
+		            limit @limit) x
+		   order by x.done_at desc, x.action desc
+		   limit @limit
+		)
 		select `+actionColumns+`
-		  from `+mine+`
-		  join action a on a.owner_role = mine.role and a.owner = mine.owner`+actionJoins+`
-		 where a.state = 'done'
-		   and a.rule not in `+elsewhere+`
-		   and a.done_at > now() - interval '90 days'
-		   and `+actionShown+`
-		 order by a.done_at desc, a.id desc
-		 limit @limit`,
+		  from page
+		  join action a on a.id = page.action`+actionJoins+`
+		 order by page.done_at desc, page.action desc`,
 		pgx.NamedArgs{"viewer": viewer, "limit": limit})
 	return collectActions(rows, "what was decided")
 }
@@ -172,19 +187,43 @@ const overseen = `
 	            and (   (g.role = 'manager' and g.scope = p.team)
 	                 or (g.role = 'head' and g.scope = p.pdu)))`
 
+// overseenAction says of an action, a, that its person is now in a team that the
+// viewer manages or a PDU that they head: oversees, as a join by key.
+const overseenAction = `
+	   exists (
+	         select 1
+	           from person q
+	           join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
+	           join account_role g on g.account = @viewer
+	          where q.id = a.person
+	            and (   (g.role = 'manager' and g.scope = p.team)
+	                 or (g.role = 'head' and g.scope = p.pdu)))`
+
 // Escalated are open actions that were left alone and came up to the viewer as
 // manager or head, the most escalated first.
 func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit int) ([]ActionItem, error) {
 	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (
+		  select x.*
+		    from unnest(`+overseenPDUs+`) s (pdu)
+		   cross join lateral (
+		           select a.id as action, a.level, a.next_due
+		             from action a
+		             join match m on m.id = a.match
+		            where a.pdu = s.pdu
+		              and a.state in ('open', 'acknowledged')
+		              and a.level > 0
+		              and `+overseenAction+`
+		              and `+actionShown+`
+		            order by a.level desc, a.next_due, a.id
+		            limit @limit) x
+		   order by x.level desc, x.next_due, x.action
+		   limit @limit
+		)
 		select `+actionColumns+`
-		  from action a`+actionJoins+`
-		 where a.pdu = any(`+overseenPDUs+`)
-		   and a.state in ('open', 'acknowledged')
-		   and a.level > 0
-		   and `+overseen+`
-		   and `+actionShown+`
-		 order by a.level desc, a.next_due, a.id
-		 limit @limit`,
+		  from page
+		  join action a on a.id = page.action`+actionJoins+`
+		 order by page.level desc, page.next_due, page.action`,
 		pgx.NamedArgs{"viewer": viewer, "limit": limit})
 	return collectActions(rows, "what was escalated")
 }
@@ -357,38 +396,45 @@ type ToCountersign struct {
 // countersignature as manager or head, the oldest first, and those of their own
 // that wait for somebody else's.
 func (db *DB) Countersignatures(ctx context.Context, viewer casework.AccountID, after Key, limit int) ([]ToCountersign, error) {
+	const which = `
+		         a.state = 'done'
+		     and d.countersigned_at is null
+		     and d.flagged_at is null
+		     and not exists (select 1 from decision n where n.action = d.action and n.id > d.id)
+		     and (d.at, d.id) > (@at, @id)
+		     and ` + overseenAction + `
+		     and ` + actionShown + `
+		   order by d.at, d.id
+		   limit @limit`
 	rows, _ := db.pool.Query(ctx, `
-		with waiting(id) as (
-		  select id
-		    from decision
-		   where countersign_needed
-		     and countersigned_at is null
-		  union
-		  select d.id -- the policy asks for it, for some as a sample
+		with needed as materialized (
+		  select d.id
+		    from decision d
+		    join action a on a.id = d.action
+		    join match m on m.id = a.match
+		   where d.countersign_needed
+		     and `+which+`
+		),
+		asked as materialized ( -- the policy asks for it, for some as a sample
+		  select d.id
 		    from action c
 		    join action a on a.incident = c.incident and a.person = c.person and a.id <> c.id
+		    join match m on m.id = a.match
 		    join decision d on d.action = a.id
 		   where c.pdu = any(`+overseenPDUs+`)
 		     and c.rule = 'countersign_decision'
 		     and c.state in ('open', 'acknowledged')
-		     and d.countersigned_at is null
+		     and `+which+`
 		)
 		select d.id, a.id, d.outcome, coalesce(b.name, d.by), d.at, d.by = v.subject, a.priority,
 		       p.id, p.crn, p.surname, p.forenames, p.rosh, i.force, i.reference
-		  from waiting w
+		  from (select id from needed union select id from asked) w
 		  join decision d on d.id = w.id
 		  join account v on v.id = @viewer
 		  join action a on a.id = d.action
-		  join match m on m.id = a.match
 		  join incident i on i.id = a.incident
 		  join person p on p.id = current_person(a.person)
 		  left join account b on b.subject = d.by
-		 where a.state = 'done'
-		   and d.flagged_at is null
-		   and not exists (select 1 from decision n where n.action = d.action and n.id > d.id)
-		   and (d.at, d.id) > (@at, @id)
-		   and `+overseen+`
-		   and `+actionShown+`
 		 order by d.at, d.id
 		 limit @limit`,
 		pgx.NamedArgs{"viewer": viewer, "at": after.At, "id": after.ID, "limit": limit})
