@@ -26,6 +26,10 @@ const (
 	MatchWithdrawn  MatchState = "withdrawn"  // the force withdrew the incident
 )
 
+// FactsChanged is the reason of an open match that somebody has judged before:
+// police have said something new of that person since, so it is proposed again.
+const FactsChanged = "the identity facts changed since it was judged"
+
 // Live reports whether the match still asks something of somebody.
 func (s MatchState) Live() bool {
 	return s == MatchOpen || s == MatchUnsure || s == MatchConfirmed

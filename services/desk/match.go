@@ -35,6 +35,7 @@ type matchPage struct {
 	Unverified bool
 	Waiting    bool             // for a verdict
 	SecondLook bool             // dismissed, and grave enough for a second pair of eyes
+	Again      bool             // it was judged before, of other facts
 	Newer      bool             // a newer revision came, and the match is not yet scored with it
 	HeldBy     *postgres.Holder // somebody else has it open
 	MayTake    bool
@@ -66,6 +67,7 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		Person:    viewPerson(m.Person, m.Places),
 		Evidence:  viewEvidence(m.Evidence),
 		Waiting:   m.MayJudge && (m.State == casework.MatchOpen || m.State == casework.MatchUnsure),
+		Again:     m.State == casework.MatchOpen && m.StateReason == casework.FactsChanged,
 		Newer:     m.Head > m.Revision,
 		Verdict:   v.PostFormValue("verdict"),
 		Reason:    v.PostFormValue("reason"),

@@ -113,6 +113,9 @@ func TestAMatchThatChangedWhileOpenIsNotJudgedAsItWas(t *testing.T) {
 	page := w.as(t, "administrator").get(path("/matches/%d", m.Match))
 	pgtest.Exec(t, w.DB, "update match set bits = bits - 5, identity_digest = 'another' where id = $1", m.Match)
 	page.submit("form.desk-verdict", "verdict", "confirm").status(http.StatusConflict)
+	// As the matcher leaves a dismissal of which new facts came.
+	pgtest.Exec(t, w.DB, "update match set state_reason = $2 where id = $1", m.Match, casework.FactsChanged)
+	page.user.get(path("/matches/%d", m.Match)).sees(".desk-again", "judged this match before").count("form.desk-verdict", 1)
 	pgtest.Exec(t, w.DB, "update match set state = 'superseded' where id = $1", m.Match)
 	page.user.get(path("/matches/%d", m.Match)).sees(".govuk-inset-text", "no longer gives this match").count("form.desk-verdict", 0)
 	if w.rows("judgement") != 0 {

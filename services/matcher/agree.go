@@ -15,7 +15,7 @@ const (
 	reasonGone      = "the person is no longer in the incident"
 	reasonBelow     = "the facts no longer make a match"
 	reasonMerged    = "merged"
-	reasonFacts     = "the identity facts changed since it was judged"
+	reasonFacts     = casework.FactsChanged
 )
 
 // sighting is one person of the newest revision with what the register says.
