@@ -1,14 +1,17 @@
 package desk_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
@@ -31,6 +34,31 @@ func TestARestrictedCaseDoesNotExistForOthers(t *testing.T) {
 		if got := u.get(path("/actions/%d", m.Practitioner)).code; got != want {
 			t.Errorf("the action to %s: got status %d, want %d", who, got, want)
 		}
+	}
+	// Nor at the command line, whoever asks there.
+	explained := 0
+	for who, want := range map[string]bool{"": false, "persona:nobody": false, "administrator": false, "cleared administrator": true, "practitioner": true} {
+		subject := who
+		if a, ok := w.Accounts[who]; ok {
+			subject = a.Subject
+		}
+		_, e, err := w.DB.MatchEvidence(t.Context(), postgres.Reader{Subject: subject, Values: who != ""}, m.Match)
+		if (err == nil) != want || !want && !errors.Is(err, casework.ErrNotFound) {
+			t.Errorf("the evidence to %q: got %v, want it %t", who, err, want)
+		}
+		if want {
+			explained++
+			if !slices.ContainsFunc(e.Steps, func(s casework.EvidenceStep) bool { return s.Incident != "" }) {
+				t.Errorf("the evidence to %q has no values", who)
+			}
+			_, e, _ = w.DB.MatchEvidence(t.Context(), postgres.Reader{Subject: subject}, m.Match)
+			if slices.ContainsFunc(e.Steps, func(s casework.EvidenceStep) bool { return s.Incident+s.Register != "" }) {
+				t.Errorf("the evidence to %q has values that were not asked for", who)
+			}
+		}
+	}
+	if got := w.rows("audit where what = 'MATCH_EXPLAINED'"); got != 2*explained {
+		t.Errorf("got %d lines in the trail, want one for each reading, %d", got, 2*explained)
 	}
 	w.as(t, "administrator").get("/matches").count("tr[data-match]", 0).sees(".desk-counts", "0 matches waiting")
 	w.as(t, "administrator").get("/").sees("[data-count=queue]", "0")

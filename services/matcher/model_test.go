@@ -3,6 +3,7 @@ package matcher_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher"
 	"github.com/reportable-incidents/reportable/services/matcher/linkage"
+	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
 // interrupted is a register during whose next search something happens.
@@ -37,6 +39,15 @@ func expecting(t *testing.T, matches float64) *linkage.Model {
 		t.Fatalf("the model could not be changed: %v", err)
 	}
 	return m
+}
+
+func toJSON(t *testing.T, e casework.Evidence) string {
+	t.Helper()
+	b, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // activate lets a model take the place of another.
@@ -86,6 +97,25 @@ func TestEveryMatcherWeighsByTheModelThatIsActiveAndNothingIsMissedOrErasedMeanw
 		if with != generous.Hash() || within != with {
 			t.Errorf("%s is matched by model %s, with evidence of %s, want %s", reference, with, within, generous.Hash())
 		}
+	}
+
+	// Another machine explains what is on the record with the same bytes.
+	anew := linkage.New(generous)
+	anew.SetVersion(2)
+	if _, err := w.db.RegisterPeople(context.Background(), func(p casework.RegisterPerson) error { anew.Put(p.ID, p.Identity); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var id casework.MatchID
+	w.one(&id, `select m.id from match m join incident i on i.id = m.incident where reference = 'FRESH'`)
+	w.exec(`insert into account (subject, name) values ('somebody', 'Somebody')`)
+	w.exec(`insert into account_role (account, role, scope) select id, 'head', 'N03SW1' from account`)
+	_, kept, err := w.db.MatchEvidence(context.Background(), postgres.Reader{Subject: "somebody", Values: true}, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := anew.Explain(almost.Identity(), anew.Find(almost.Identity(), .1)[0].Person)
+	if a, b := toJSON(t, kept), toJSON(t, again); a != b {
+		t.Errorf("the stored evidence is not what is reckoned anew:\n%s\n%s", a, b)
 	}
 
 	// A model that is activated in the middle of a search is not missed either.

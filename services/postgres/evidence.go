@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,25 +12,70 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// MatchEvidence is the evidence stored with a match, and the CRN it is about.
-// It holds values: whoever shows them answers for it. The error is
-// casework.ErrNotFound when there is no such match, or its evidence is erased.
-func (db *DB) MatchEvidence(ctx context.Context, id casework.MatchID) (crn string, e casework.Evidence, err error) {
+// Reader is who reads the evidence of a match outside the desk.
+type Reader struct {
+	// Subject is their account's. Without one it is whoever has the command
+	// line: they may know of nobody whose case is restricted from anybody.
+	Subject string
+	// Values says that the values compared are read too. That takes a subject.
+	Values bool
+}
+
+// MatchEvidence is the evidence stored with a match, and the CRN it is about,
+// for somebody who may see it; that they have read it is in the trail. Values
+// are left out unless the reader asks for them. The error is
+// casework.ErrNotFound when there is no such match for them, or its evidence is
+// erased.
+func (db *DB) MatchEvidence(ctx context.Context, who Reader, id casework.MatchID) (crn string, e casework.Evidence, err error) {
+	if who.Values && who.Subject == "" {
+		return "", e, casework.ErrNotFound
+	}
 	var evidence []byte
-	err = db.pool.QueryRow(ctx, `
-		select p.crn, m.evidence
-		  from match m
-		  join person p on p.id = current_person(m.person)
-		 where m.id = @id
-		   and m.erased_at is null`, pgx.NamedArgs{"id": id}).Scan(&crn, &evidence)
+	err = db.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			select p.crn, m.evidence
+			  from match m
+			  join person p on p.id = current_person(m.person)
+			 where m.id = @id
+			   and m.erased_at is null
+			   and case
+			         when @subject = '' then not exists (
+			                select 1
+			                  from match c
+			                  join person s on s.id = current_person(c.person)
+			                 where c.incident = m.incident
+			                   and c.involvement = m.involvement
+			                   and (   s.restricted
+			                        or exists (select 1 from exclusion x where x.person = s.id and (x.until is null or x.until > now()))
+			                        or exists (select 1 from restriction r where r.person = s.id and (r.until is null or r.until > now()))))
+			         else exists (
+			                select 1
+			                  from account a
+			                 where a.subject = @subject
+			                   and a.disabled_at is null
+			                   and works_on(a.id, m.person)
+			                   and match_visible(a.id, m.id))
+			       end`,
+			pgx.NamedArgs{"id": id, "subject": who.Subject}).Scan(&crn, &evidence)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, Audit{Actor: cmp.Or(who.Subject, "command line"), What: "MATCH_EXPLAINED", Service: "matcher",
+			SubjectType: "match", SubjectID: fmt.Sprint(id), Details: map[string]any{"values": who.Values}})
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", e, casework.ErrNotFound
 	}
 	if err != nil {
-		return "", e, fmt.Errorf("read the evidence of match %d: %w", id, problem(err))
+		return "", e, fmt.Errorf("read the evidence of match %d: %w", id, err)
 	}
 	if json.Unmarshal(evidence, &e) != nil {
 		return "", e, fmt.Errorf("read the evidence of match %d: not the JSON of evidence", id) // the cause may quote a value
+	}
+	if !who.Values {
+		for i := range e.Steps {
+			e.Steps[i].Incident, e.Steps[i].Register = "", ""
+		}
 	}
 	return crn, e, nil
 }
