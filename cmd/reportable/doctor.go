@@ -60,6 +60,13 @@ func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) erro
 	if err != nil {
 		return err
 	}
+	if c.Delivery.SMTP != "" || c.Delivery.NotifyKey != "" { // else nobody is written to at all
+		reach, err := db.Reach(ctx)
+		if err != nil {
+			return err
+		}
+		findings = append(findings, reached(reach))
+	}
 	findings = append(findings, caseRecord(transfers, time.Now())...)
 	if c.NATSURL != "" {
 		findings = append(findings, streams(ctx, c))

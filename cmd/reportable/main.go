@@ -32,6 +32,7 @@ type commands struct {
 	Export     exportCommand     `cmd:"" help:"Write what is on the record: matches, actions or decisions."`
 	Reconcile  reconcileCommand  `cmd:"" help:"Say where every accepted revision is, and what is unaccounted for."`
 	Rota       rotaCommand       `cmd:"" help:"Who takes what is urgent out of hours."`
+	Mailbox    mailboxCommand    `cmd:"" help:"Where people are written to: set one, see who has none."`
 	Webhook    webhookCommand    `cmd:"" help:"Machines that are told of notices, by signed requests."`
 	Report     reportCommand     `cmd:"" help:"What the record says, for those who inspect."`
 	Policy     policyCommand     `cmd:"" help:"What a match asks of whom, and by when: check a file, show the one that ships."`

@@ -182,12 +182,15 @@ func (c *Courier) SweepOnce(ctx context.Context, store Sweeping, now time.Time) 
 	if err != nil {
 		return err
 	}
+	var failures []error // of some, which does not keep the others
 	for id, remote := range sent {
 		state := "delivered"
 		for _, one := range strings.Fields(remote) { // one for each address
 			is, err := asked.State(ctx, one)
 			if err != nil {
-				return err
+				failures = append(failures, fmt.Errorf("ask for delivery %d: %w", id, err))
+				state = "sent"
+				break
 			}
 			if is != "delivered" && state != "failed" {
 				state = is
@@ -197,11 +200,12 @@ func (c *Courier) SweepOnce(ctx context.Context, store Sweeping, now time.Time) 
 			continue
 		}
 		if err := store.Delivered(ctx, id, state, "", ""); err != nil {
-			return err
+			failures = append(failures, err)
+			continue
 		}
 		c.Outcomes.WithLabelValues(c.Channel.Name(), state).Inc()
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // Compose says what is new: how many, how pressing, the references, the link.

@@ -242,3 +242,25 @@ func TestTheDigestComesAtEightInTheMorningOnBothSidesOfAClockChange(t *testing.T
 		}
 	}
 }
+
+// answering is a channel that says what became of messages, but of some.
+type answering struct{ postbox }
+
+func (*answering) State(_ context.Context, remote string) (string, error) {
+	if remote == "gone" {
+		return "", errors.New("it does not know")
+	}
+	return "delivered", nil
+}
+
+func TestOneMessageThatNobodyKnowsOfDoesNotKeepTheOthers(t *testing.T) {
+	o := open(t)
+	c, _ := courier(o)
+	c.Channel = &answering{}
+	o.exec(`insert into delivery (channel, owner_role, owner, state, message_id, remote_id, sent_at)
+	        select 'mail', 'practitioner', 'P1', 'sent', 'm' || n, case n when 1 then 'gone' else 'there' end, now() from generate_series(1, 3) n`)
+	if err := c.SweepOnce(t.Context(), o.db, time.Now()); err == nil {
+		t.Error("the sweep hides what failed")
+	}
+	o.want(pgtest.All[string](t, o.db, `select message_id || ' ' || state from delivery order by 1`), "m1 sent", "m2 delivered", "m3 delivered")
+}

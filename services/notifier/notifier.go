@@ -37,8 +37,9 @@ type Store interface {
 	Escalate(ctx context.Context, now time.Time, limit int,
 		escalate func(casework.DueStep) (casework.ActionChange, bool)) (changes []casework.ActionChange, due int, err error)
 	// Disagreeing are matches whose actions should have followed them long ago.
-	// At night those that are urgent and unattended are among them.
-	Disagreeing(ctx context.Context, before, now time.Time, night bool, limit int) ([]casework.MatchID, error)
+	// At night those that are urgent and unattended are among them; otherwise are
+	// the PDUs whose own hours say otherwise than night does.
+	Disagreeing(ctx context.Context, before, now time.Time, night bool, otherwise []string, limit int) ([]casework.MatchID, error)
 	Backlogs(ctx context.Context, now time.Time) ([]casework.Backlog, error)
 	// UnseenActions counts open actions that nobody who owns them may see.
 	UnseenActions(ctx context.Context) (int, error)
@@ -226,7 +227,8 @@ func (n *Notifier) Escalate(ctx context.Context) (int, error) {
 func (n *Notifier) Sweep(ctx context.Context) (int, error) {
 	// The ledger's own clock says when a match changed, whatever Now is.
 	now := n.now()
-	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), now, !n.policies.Load().Calendar.IsWorking(now), 10*batch)
+	night, otherwise := n.policies.Load().night(now)
+	found, err := n.store.Disagreeing(ctx, time.Now().Add(-stuckAfter), now, night, otherwise, 10*batch)
 	if err != nil {
 		return 0, err
 	}

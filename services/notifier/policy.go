@@ -153,6 +153,17 @@ func (p *Policy) in(pdu string) (rules []Rule, calendar *casework.Calendar) {
 	return append(rules[:len(rules):len(rules)], local.Rules...), local.Calendar
 }
 
+// night says whether nobody works now, and which PDUs' own hours say otherwise.
+func (p *Policy) night(now time.Time) (night bool, otherwise []string) {
+	night = !p.Calendar.IsWorking(now)
+	for pdu := range p.PDUs {
+		if _, own := p.in(pdu); !own.IsWorking(now) != night {
+			otherwise = append(otherwise, pdu)
+		}
+	}
+	return night, otherwise
+}
+
 // done are the ways in which an action is done without anybody saying so.
 var done = map[string]func(*view) (string, bool){
 	"judged":        judged,

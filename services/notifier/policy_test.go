@@ -309,6 +309,30 @@ func TestWhatIsUrgentAndUnattendedAtClosingTimeGoesToTheNight(t *testing.T) {
 	if n, err := o.notifier.Sweep(t.Context()); n != 0 || err != nil {
 		t.Errorf("the night's work is swept up again: %d, %v", n, err)
 	}
+
+	// A PDU that works until seven has its night from then on.
+	late, err := notifier.ReadPolicy(strings.NewReader(string(deploy.Policy) + "\npdus:\n  N03SW1:\n    hours: {open: \"09:00\", close: \"19:00\"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := notifier.New(notifier.Config{Store: o.db, Policy: late, Now: func() time.Time { return o.now }})
+	o.exec(`delete from rota`)
+	o.now = london("2026-11-18 16:55")
+	j := o.incident(casework.Incident{Reference: "R2", DASH: casework.DASHHigh})
+	o.handle(o.found(o.match(j, o.person("low"), 1, casework.Certain)))
+	before = len(o.actions(j))
+	for _, c := range []struct {
+		at   string
+		more int
+	}{{"2026-11-18 17:00", 0}, {"2026-11-18 18:59", 0}, {"2026-11-18 19:00", 1}} {
+		o.now = london(c.at)
+		if _, err := own.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(o.actions(j)) - before; got != c.more {
+			t.Errorf("at %s: got %d actions for the night, want %d", c.at, got, c.more)
+		}
+	}
 }
 
 func TestCoverTakesTheWorkAtOnceAndHandsItBack(t *testing.T) {

@@ -399,7 +399,8 @@ func completed(a lockedAction) events.Event {
 // time, and the matches of open actions whose owner is no longer the one that
 // the case record gives. Those that a lost nudge would leave alone for ever. At
 // night also what is urgent, nobody has taken, and the duty officer has not had.
-func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool, limit int) ([]casework.MatchID, error) {
+// Otherwise are the PDUs whose own hours say otherwise than night does.
+func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool, otherwise []string, limit int) ([]casework.MatchID, error) {
 	rows, _ := db.pool.Query(ctx, `
 		(select id
 		   from match
@@ -425,7 +426,7 @@ func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool
 		union
 		(select a.match
 		   from action a
-		  where @night
+		  where @night <> (a.pdu = any(@otherwise))
 		    and a.state = 'open'
 		    and a.priority = 'urgent'
 		    and a.rule in ('acknowledge_match', 'review_incident')
@@ -437,7 +438,7 @@ func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool
 		             and (o.rule = 'out_of_hours' or o.acked_at is not null))
 		  order by a.id
 		  limit @limit)`,
-		pgx.NamedArgs{"before": before, "now": now, "night": night, "limit": limit})
+		pgx.NamedArgs{"before": before, "now": now, "night": night, "otherwise": append([]string{}, otherwise...), "limit": limit})
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[casework.MatchID])
 	if err != nil {
 		return nil, fmt.Errorf("look for matches whose actions have not followed: %w", problem(err))

@@ -199,7 +199,7 @@ func (w *World) Followed() {
 	w.Eventually(func() bool {
 		now := w.Now()
 		var err error
-		left, err = w.DB.Disagreeing(context.Background(), time.Now(), now, !casework.EnglandAndWales().IsWorking(now), 1000)
+		left, err = w.DB.Disagreeing(context.Background(), time.Now(), now, !casework.EnglandAndWales().IsWorking(now), nil, 1000)
 		if err != nil {
 			w.Fatal(err)
 		}

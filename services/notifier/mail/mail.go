@@ -27,8 +27,9 @@ import (
 type Sender struct {
 	// Address is the server's host and port.
 	Address string
-	// From is the mail's sender.
-	From string
+	// From is the address of the mail's sender, and Called what it is called, if
+	// it is called something.
+	From, Called string
 	// User and Password sign in to the server; both empty for one that asks nobody.
 	User, Password string
 	// Plain lets mail go without TLS, to a server on this machine.
@@ -45,10 +46,11 @@ func New(address, from string) (*Sender, error) {
 	if err != nil || u.Host == "" || u.Scheme != "smtp" && u.Scheme != "smtp+plain" {
 		return nil, errors.New("the mail server's address cannot be read; it looks like smtp://user:password@mail.example:587")
 	}
-	if _, err := mail.ParseAddress(from); err != nil {
+	sender, err := mail.ParseAddress(from)
+	if err != nil {
 		return nil, errors.New("the sender of mails is not an e-mail address")
 	}
-	s := &Sender{Address: u.Host, From: from, Plain: u.Scheme == "smtp+plain", User: u.User.Username()}
+	s := &Sender{Address: u.Host, From: sender.Address, Called: sender.Name, Plain: u.Scheme == "smtp+plain", User: u.User.Username()}
 	s.Password, _ = u.User.Password()
 	if u.Port() == "" {
 		s.Address = net.JoinHostPort(u.Hostname(), "587")
@@ -136,7 +138,11 @@ func (s *Sender) format(m notifier.Message) []byte {
 		fmt.Fprintf(&b, "%s: %s\r\n", name, strings.NewReplacer("\r", " ", "\n", " ").Replace(value))
 	}
 	_, domain, _ := strings.Cut(s.From, "@")
-	header("From", s.From)
+	from := s.From
+	if s.Called != "" {
+		from = (&mail.Address{Name: s.Called, Address: s.From}).String()
+	}
+	header("From", from)
 	header("To", m.To)
 	header("Subject", mime.QEncoding.Encode("utf-8", m.Subject))
 	header("Message-ID", "<"+m.ID+"@"+domain+">")

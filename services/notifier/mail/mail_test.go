@@ -65,15 +65,22 @@ func sender(t *testing.T, address string) *Sender {
 
 func TestAMailArrivesUnderItsOwnNumber(t *testing.T) {
 	address, got := server(t, "250 fine")
-	_, err := sender(t, address).Send(t.Context(), notifier.Message{ID: "abc.1", To: "p1@probation.example", Subject: "Reportable: 2 new\r\nBcc: x@y.example", Text: "Mae rhywbeth newydd – dyna ni.\n"})
+	s, err := New("smtp+plain://"+address, "Reportable in Wales <reportable@probation.example>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Send(t.Context(), notifier.Message{ID: "abc.1", To: "p1@probation.example", Subject: "Reportable: 2 new\r\nBcc: x@y.example", Text: "Mae rhywbeth newydd – dyna ni.\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	mail := <-got
-	for _, want := range []string{"Message-ID: <abc.1@probation.example>", "To: p1@probation.example", "Auto-Submitted: auto-generated", "newydd =E2=80=93 dyna"} {
+	for _, want := range []string{"Message-ID: <abc.1@probation.example>", "From: \"Reportable in Wales\" <reportable@probation.example>", "To: p1@probation.example", "Auto-Submitted: auto-generated", "newydd =E2=80=93 dyna"} {
 		if !strings.Contains(mail, want) {
 			t.Errorf("the mail lacks %q:\n%s", want, mail)
 		}
+	}
+	if s.From != "reportable@probation.example" {
+		t.Errorf("the envelope has a name in it: %q", s.From)
 	}
 	if strings.Contains(mail, "\nBcc:") {
 		t.Errorf("a subject became a header:\n%s", mail)
