@@ -66,6 +66,7 @@ func (v *visit) failAPI(err error) {
 	switch {
 	case errors.Is(err, errSignIn):
 		status, key = http.StatusUnauthorized, "signin"
+		v.w.Header().Set("WWW-Authenticate", "Bearer")
 	case errors.Is(err, errForbidden):
 		status, key = http.StatusForbidden, "forbidden"
 	case errors.As(err, &wrong):

@@ -1,11 +1,13 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +29,11 @@ type Provider struct {
 	Redirect string
 	// Scopes beside openid. Default profile.
 	Scopes []string
-	// Claims says what its claims grant.
+	// Audience is what an access token has to name to be taken by the API; not
+	// ClientID, for whose tokens say who signed in and not what they are for.
+	// Empty: the API takes sessions alone.
+	Audience string
+	// Claims says what its claims grant, in a token of either kind.
 	Claims access.Claims
 	// Client speaks to it. Default one that waits ten seconds at most.
 	Client *http.Client
@@ -39,6 +45,7 @@ type provider struct {
 	mu       sync.Mutex
 	found    *oauth2.Config
 	verifier *oidc.IDTokenVerifier
+	bearers  *oidc.IDTokenVerifier // of access tokens
 }
 
 func newProvider(p *Provider) *provider {
@@ -70,6 +77,9 @@ func (p *provider) discover(ctx context.Context, now func() time.Time) (*oauth2.
 		p.found = &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.Redirect,
 			Endpoint: it.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
 		p.verifier = it.VerifierContext(long, &oidc.Config{ClientID: p.ClientID, Now: now})
+		if p.Audience != "" && p.Audience != p.ClientID {
+			p.bearers = it.VerifierContext(long, &oidc.Config{ClientID: p.Audience, Now: now})
+		}
 	}
 	return p.found, p.verifier, nil
 }
@@ -170,4 +180,62 @@ func (v *visit) refused(why error) error {
 func (v *visit) tooMany() error {
 	v.w.Header().Set("Retry-After", "30")
 	return v.page(http.StatusTooManyRequests, "problem", problemPage{Key: "toomany"})
+}
+
+// bearer is who an access token is about, as its claims say today. Nobody, if it
+// does not verify.
+func (v *visit) bearer(raw string) (*casework.Account, error) {
+	if v.provider == nil || v.provider.Audience == "" {
+		return nil, nil
+	}
+	ctx := v.Context()
+	if _, _, err := v.provider.discover(ctx, v.Now); err != nil {
+		return nil, err
+	}
+	if v.provider.bearers == nil {
+		return nil, nil
+	}
+	token, err := v.provider.bearers.Verify(ctx, raw)
+	if err != nil {
+		// The reason may quote the token, which is as good as a password.
+		v.Log.WarnContext(ctx, "access token refused")
+		return nil, nil
+	}
+	var claims map[string]any
+	if err := token.Claims(&claims); err != nil {
+		return nil, nil
+	}
+	name, _ := claims["name"].(string)
+	said, err := v.provider.Claims.Account(token.Subject, cmp.Or(name, token.Subject), claims)
+	if err != nil {
+		return nil, nil
+	}
+	known, err := v.DB.AccountBySubject(ctx, token.Subject)
+	if err != nil && !errors.Is(err, casework.ErrNotFound) {
+		return nil, err
+	}
+	if err == nil {
+		said.Name = known.Name // a token for programs may not say it
+	}
+	if err != nil || said.Staff != known.Staff || !sameGrants(said.Grants, known.Grants) {
+		saved := []casework.Account{said}
+		if err := v.DB.SaveAccounts(ctx, saved); err != nil {
+			return nil, err
+		}
+		known, err = v.DB.Account(ctx, saved[0].ID)
+		if errors.Is(err, casework.ErrNotFound) { // disabled
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &known, nil
+}
+
+func sameGrants(a, b []casework.Grant) bool {
+	in := func(all []casework.Grant) func(casework.Grant) bool {
+		return func(g casework.Grant) bool { return !slices.Contains(all, g) }
+	}
+	return !slices.ContainsFunc(a, in(b)) && !slices.ContainsFunc(b, in(a))
 }

@@ -107,7 +107,7 @@ func withProvider(t *testing.T) (*world, *idp) {
 	var site string
 	w := open(t, func(c *desk.Config) { c.Demo = false })
 	site = w.server.URL
-	d, err := desk.New(desk.Config{DB: w.DB, Provider: &desk.Provider{Issuer: p.URL, ClientID: "desk", ClientSecret: "s", Redirect: site + "/sign-in/callback", Claims: claims}})
+	d, err := desk.New(desk.Config{DB: w.DB, Provider: &desk.Provider{Issuer: p.URL, ClientID: "desk", ClientSecret: "s", Redirect: site + "/sign-in/callback", Claims: claims, Audience: "desk-api"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +162,47 @@ func TestAnUnsoundAnswerSignsNobodyIn(t *testing.T) {
 func pgDisable(w *world) {
 	w.Helper()
 	w.read("with it as (insert into account (subject, name, disabled_at) values ('u-42', 'x', now()) on conflict (subject) do update set disabled_at = now() returning 1) select count(*)::text from it")
+}
+
+func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
+	w, p := withProvider(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	u := w.visitor(t)
+	as := func(spoil func(map[string]any), at string) *page {
+		p.spoil = func(c map[string]any) {
+			c["aud"] = "desk-api"
+			if spoil != nil {
+				spoil(c)
+			}
+		}
+		return u.get(at, "Authorization", "Bearer "+p.token())
+	}
+	as(nil, path("/v1/matches/%d", m.Match)).status(http.StatusOK)
+	as(nil, "/v1/actions").status(http.StatusOK)
+	as(nil, "/v1/trail").status(http.StatusForbidden)
+	if w.rows("audit where what = 'API_READ_MATCH' and actor = 'u-42'") != 1 {
+		t.Error("the trail does not name whom the token is about")
+	}
+	for what, spoil := range map[string]func(map[string]any){
+		"the desk's own audience": func(c map[string]any) { c["aud"] = "desk" },
+		"another issuer":          func(c map[string]any) { c["iss"] = "https://elsewhere.example" },
+		"an old token":            func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
+		"a persona":               func(c map[string]any) { c["sub"] = "persona:auditor" },
+	} {
+		if got := as(spoil, "/v1/me"); got.code != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: got status %d, want 401", what, got.code)
+		}
+	}
+	if got := as(nil, "/matches"); got.request != "/sign-in" {
+		t.Errorf("a token opens a page: got to %s", got.request)
+	}
+	// Its claims of today decide, under the key of today.
+	p.claims["pdus"] = []string{scene.Gwent}
+	p.rotate("second")
+	as(nil, path("/v1/matches/%d", m.Match)).status(http.StatusNotFound)
+	pgDisable(w)
+	as(nil, "/v1/me").status(http.StatusUnauthorized)
+	u.get("/v1/me", "Authorization", "Bearer x.y.z").status(http.StatusUnauthorized)
 }
 
 func TestADeskWithoutAProviderHasNoSuchPage(t *testing.T) {

@@ -77,7 +77,7 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
-	return slices.Concat(pages, d.apiRoutes())
+	return slices.Concat(pages, d.apiRoutes(), d.apiOversight())
 }
 
 // navigation is what the viewer may go to.

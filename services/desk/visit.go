@@ -66,7 +66,13 @@ var errSignIn = errors.New("sign in first")
 var errForbidden = errors.New("not for this account")
 
 func (v *visit) enter() error {
-	me, err := v.signedIn(v.Context())
+	var me *casework.Account
+	var err error
+	if token, sent := strings.CutPrefix(v.Header.Get("Authorization"), "Bearer "); v.api() && sent {
+		me, err = v.bearer(token)
+	} else {
+		me, err = v.signedIn(v.Context())
+	}
 	if err != nil {
 		return err
 	}

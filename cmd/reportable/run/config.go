@@ -65,6 +65,7 @@ type SignIn struct {
 	ClientSecret string // OIDC_CLIENT_SECRET
 	Redirect     string // OIDC_REDIRECT_URL; default DESK_URL with /sign-in/callback
 	Claims       string // OIDC_CLAIMS: the file that says what claims grant
+	Audience     string // OIDC_AUDIENCE: what access tokens for the API name; without it the API takes sessions alone
 }
 
 // Delivery comes from the environment, for most of it is secret.
@@ -101,9 +102,13 @@ func (c *Config) ReadEnvironment() error {
 		ClientSecret: os.Getenv("OIDC_CLIENT_SECRET"),
 		Redirect:     cmp.Or(os.Getenv("OIDC_REDIRECT_URL"), strings.TrimRight(os.Getenv("DESK_URL"), "/")+"/sign-in/callback"),
 		Claims:       os.Getenv("OIDC_CLAIMS"),
+		Audience:     os.Getenv("OIDC_AUDIENCE"),
 	}
 	if c.SignIn.Issuer != "" && (c.SignIn.ClientID == "" || c.SignIn.Claims == "") {
 		return Usage("OIDC_ISSUER is set; OIDC_CLIENT_ID and OIDC_CLAIMS, the file that says what claims grant, are needed too")
+	}
+	if c.SignIn.Audience != "" && c.SignIn.Audience == c.SignIn.ClientID {
+		return Usage("OIDC_AUDIENCE and OIDC_CLIENT_ID are the same; a token that says who signed in must not open the API")
 	}
 	if err := c.Keeping.readEnvironment(); err != nil {
 		return err

@@ -75,5 +75,5 @@ func (s SignIn) provider() (*desk.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Claims, err)
 	}
-	return &desk.Provider{Issuer: s.Issuer, ClientID: s.ClientID, ClientSecret: s.ClientSecret, Redirect: s.Redirect, Claims: claims}, nil
+	return &desk.Provider{Issuer: s.Issuer, ClientID: s.ClientID, ClientSecret: s.ClientSecret, Redirect: s.Redirect, Claims: claims, Audience: s.Audience}, nil
 }
