@@ -20,7 +20,7 @@ func (r *Register) follow(s *search, least weight) {
 		// No plan is cheaper than everybody; but a glance at each is enough.
 		s.left = base
 		for slot := range r.glances {
-			r.glance(s, uint32(slot), least)
+			r.glance(s, uint32(slot), &r.glances[slot], least)
 		}
 		return
 	}
@@ -110,6 +110,7 @@ func (r *Register) sweepTier(s *search, c *course, t *tier, least weight) {
 	case surnameNearTier, forenameNearTier:
 		r.sweepNear(s, c.field, likeness(t.near), least)
 	}
+	r.glanceAll(s, least)
 }
 
 // sweepBirth sweeps everybody born on the day.
@@ -151,28 +152,54 @@ func (r *Register) sweepFound(s *search, found uint32, names, least weight) {
 	case found&listBit != 0:
 		r.sweep(s, r.keys.lists[found&^listBit], names, least)
 	default:
-		r.glance(s, found, least)
+		r.mark(s, found, least)
 	}
 }
 
-// sweep glances at those of the list whose names promise as much as that.
+// sweep marks those of the list whose names promise as much as that.
 func (r *Register) sweep(s *search, list []posting, names, least weight) {
 	p := &s.promises
 	if p.most < names {
 		return
 	}
-	names -= p.leastSurname + p.leastFore
+	names -= p.leastSurname + p.leastFore + p.leastMiddle
 	for _, who := range list {
-		if p.surnames[who.sign>>20&signSurnames]+p.forenames[who.sign>>10&(signForenames-1)]+p.middles[who.sign&(signForenames-1)] >= names {
-			r.glance(s, who.slot, least)
+		surname, forename, middle := who.sign>>20&signUnknown, who.sign>>10&(signForenames-1), who.sign&(signForenames-1)
+		if p.surnames[surname]+p.forenames[forename]+p.middles[middle] < names {
+			continue
 		}
+		if surname == signSurnames && max(p.either[forename], p.either[middle])+p.forenamed < names {
+			continue
+		}
+		r.mark(s, who.slot, least)
 	}
+}
+
+// mark notes somebody to glance at.
+func (r *Register) mark(s *search, slot uint32, least weight) {
+	if s.marks == len(s.marked) {
+		r.glanceAll(s, least)
+	}
+	s.marked[s.marks] = slot
+	s.marks++
+}
+
+// glanceAll glances at everybody marked. All of them are fetched before any is
+// thought about, so that the processor waits for memory once.
+func (r *Register) glanceAll(s *search, least weight) {
+	marked := s.marked[:s.marks]
+	for i, slot := range marked {
+		s.fetched[i] = r.glances[slot]
+	}
+	for i, slot := range marked {
+		r.glance(s, slot, &s.fetched[i], least)
+	}
+	s.marks = 0
 }
 
 // glance looks at a person more closely only when their names, sex and date of
 // birth promise enough.
-func (r *Register) glance(s *search, slot uint32, least weight) {
-	g := &r.glances[slot]
+func (r *Register) glance(s *search, slot uint32, g *glance, least weight) {
 	s.glanced++
 	sum := s.left + s.sexes[g.flags>>sexShift&3]
 	names := s.promises.most

@@ -142,27 +142,41 @@ type posting struct {
 }
 
 // A sign holds, from the top, eleven bits of the surname and ten each of the
-// first forename and the middle name.
+// first forename and the middle name; or, of people with another name besides,
+// ten bits of each of two surnames.
 const (
-	signSurnames  = 1<<11 - 1 // this one tells that the name is no plain one, and the sign tells nothing
 	signForenames = 1 << 10
 	signMiddles   = 1<<10 - 2 // this one tells of several middle names, the next of none
+	signSurnames  = 1<<11 - 2 // this one tells of two surnames
+	signUnknown   = 1<<11 - 1 // of a sign that tells nothing
+	signTwo       = 1 << 10
 )
 
 func (g *glance) sign() uint32 {
-	surname, forename, middle := uint32(signSurnames), uint32(0), uint32(0)
-	if g.flags&(1<<sexShift-1) == 0 {
-		surname, forename = g.words[0]%signSurnames, g.words[1]%signForenames
+	switch flags := g.flags & (1<<sexShift - 1); {
+	case flags == 0:
+		middle := uint32(signMiddles)
 		switch g.count {
 		case 2:
-			middle = signMiddles + 1
+			middle++
 		case 3:
 			middle = g.words[2] % signMiddles
-		default:
-			middle = signMiddles
 		}
+		return g.words[0]%signSurnames<<20 | g.words[1]%signForenames<<10 | middle
+	case flags == otherNames:
+		one, other := g.words[0], g.words[0]
+		for i, id := range g.words[:g.count] {
+			if g.parts>>(2*i)&3 != surnamePlace || id == one || id == other {
+				continue
+			}
+			if one != other {
+				return signUnknown << 20
+			}
+			other = id
+		}
+		return signSurnames<<20 | one%signTwo<<10 | other%signTwo
 	}
-	return surname<<20 | forename<<10 | middle
+	return signUnknown << 20
 }
 
 // Keys of the index: the kind in the top byte, the value below it.
@@ -190,25 +204,77 @@ func addressOfKey(house, street uint32) uint64 {
 
 func numberOfKey(n number) uint64 { return numberKey | mix(n.key^uint64(n.of)<<60) }
 
-// postings holds for each key the slots of the people that have it. Most keys
-// have one person, who is held in the map itself.
+// postings holds for each key the people that have it. Most keys have one
+// person, whose slot is held in the place of a list.
 type postings struct {
 	one   map[uint64]uint32 // a slot, or the number of a list with the top bit set
+	dates dates             // the same for dates of birth and birthdays
 	lists [][]posting
 	free  []uint32
 }
 
 const listBit = 1 << 31
 
-// add lists who under the key. Somebody alone has no sign there: they are glanced at.
-func (p *postings) add(key uint64, who posting, glances []glance) {
-	v, ok := p.one[key]
+// nobody is found where a key has nobody.
+const nobody = ^uint32(0)
+
+// dates holds what stands under the keys of dates, a page to the year, turned
+// over so that nothing is nobody. Searches ask for dozens of them.
+type dates [2201 - 1850 + 2]*[512]uint32
+
+func (d *dates) page(key uint64) int {
+	year := int(key&keyMask) >> 9
 	switch {
-	case !ok:
-		p.one[key] = who.slot
+	case key >= birthdayKey:
+		return 1
+	case key == birthKey:
+		return 0
+	case year < 1850 || year > 2200:
+		return -1
+	}
+	return year - 1850 + 2
+}
+
+// find is what stands under the key: a slot, the number of a list with the top
+// bit set, or nobody.
+func (p *postings) find(key uint64) uint32 {
+	if kind := key &^ keyMask; kind != birthKey && kind != birthdayKey {
+		if v, ok := p.one[key]; ok {
+			return v
+		}
+		return nobody
+	}
+	if i := p.dates.page(key); i >= 0 && p.dates[i] != nil {
+		return p.dates[i][key&511] ^ nobody
+	}
+	return nobody
+}
+
+func (p *postings) set(key uint64, v uint32) {
+	if kind := key &^ keyMask; kind != birthKey && kind != birthdayKey {
+		if v == nobody {
+			delete(p.one, key)
+		} else {
+			p.one[key] = v
+		}
+		return
+	}
+	i := p.dates.page(key)
+	if p.dates[i] == nil {
+		p.dates[i] = new([512]uint32)
+	}
+	p.dates[i][key&511] = v ^ nobody
+}
+
+// add lists who under the key, once: a person is listed last when they are
+// listed at all. Somebody alone has no sign there.
+func (p *postings) add(key uint64, who posting, glances []glance) {
+	switch v := p.find(key); {
+	case v == nobody:
+		p.set(key, who.slot)
 	case v&listBit != 0:
 		l := v &^ listBit
-		p.lists[l] = append(p.lists[l], who)
+		p.lists[l] = appendOnce(p.lists[l], who)
 	case v != who.slot:
 		list := make([]posting, 2, 4)
 		list[0], list[1] = posting{slot: v, sign: glances[v].sign()}, who
@@ -216,22 +282,22 @@ func (p *postings) add(key uint64, who posting, glances []glance) {
 			l := p.free[n-1]
 			p.free = p.free[:n-1]
 			p.lists[l] = list
-			p.one[key] = l | listBit
+			p.set(key, l|listBit)
 			return
 		}
-		p.one[key] = uint32(len(p.lists)) | listBit
+		p.set(key, uint32(len(p.lists))|listBit)
 		p.lists = append(p.lists, list)
 	}
 }
 
 func (p *postings) remove(key uint64, slot uint32) {
-	v, ok := p.one[key]
-	if !ok {
+	v := p.find(key)
+	if v == nobody {
 		return
 	}
 	if v&listBit == 0 {
 		if v == slot {
-			delete(p.one, key)
+			p.set(key, nobody)
 		}
 		return
 	}
@@ -239,22 +305,10 @@ func (p *postings) remove(key uint64, slot uint32) {
 	list := without(p.lists[l], slot)
 	p.lists[l] = list
 	if len(list) == 1 {
-		p.one[key] = list[0].slot
+		p.set(key, list[0].slot)
 		p.lists[l] = nil
 		p.free = append(p.free, l)
 	}
-}
-
-// nobody is found where a key has nobody.
-const nobody = ^uint32(0)
-
-// find is what stands under the key: a slot, the number of a list with the top
-// bit set, or nobody.
-func (p *postings) find(key uint64) uint32 {
-	if v, ok := p.one[key]; ok {
-		return v
-	}
-	return nobody
 }
 
 // count is how many people have the key.

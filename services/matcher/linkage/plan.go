@@ -295,10 +295,10 @@ func (r *Register) numberCourse(s *search, f field) {
 	c.add(numberSameTier, w[numberSame].plain, cost)
 	if f != otherField {
 		c.add(numberNearTier, w[numberMistyped].plain, near)
-		c.add(restTier, 0, 0)
+		c.add(restTier, max(0, w[numberUnlike].plain), 0)
 		return
 	}
-	c.add(restTier, max(0, w[numberMistyped].plain), 0)
+	c.add(restTier, max(0, w[numberMistyped].plain, w[numberUnlike].plain), 0)
 }
 
 // nameCourse lists by the parts of the name, then by what is like them.
@@ -325,9 +325,10 @@ func (r *Register) nameCourse(s *search, f field) {
 		middles = middles || f == forenameField && len(q.names[i].fore) > 1
 	}
 	wm := m.weights[middleField]
-	middleNear := weight(0)
+	middleNear, middleRest := weight(0), weight(0)
 	if middles {
-		middleNear = max(0, wm[middleAlike].plain, wm[middleInitial].plain)
+		middleRest = max(0, wm[middleUnlike].plain)
+		middleNear = max(middleRest, wm[middleAlike].plain, wm[middleInitial].plain)
 	}
 	// From here on the near ones go together by how like they are.
 	var nearMost, nearAlso [unlike]weight
@@ -426,7 +427,7 @@ func (r *Register) nameCourse(s *search, f field) {
 			c.tiers = append(c.tiers, tier{kind: near, most: nearMost[kind], also: nearAlso[kind], cost: nearCost[kind], near: uint8(kind)})
 		}
 	}
-	c.tiers = append(c.tiers, tier{kind: restTier, most: rest})
+	c.tiers = append(c.tiers, tier{kind: restTier, most: rest, also: middleRest})
 }
 
 // nearMost is the most that a likeness brings.

@@ -17,7 +17,7 @@ type promises struct {
 	at   []uint16 // by term, the promise
 	list []promise
 	// What the parts promise at least, whoever they are.
-	leastSurname, leastFore weight
+	leastSurname, leastFore, leastMiddle weight
 	// What it costs when a middle name is the first, or the names are reversed.
 	callCost, reverseCost weight
 	// A query's surname is written in several parts by somebody: so much it promises then.
@@ -25,15 +25,18 @@ type promises struct {
 	// The most that anybody's names promise.
 	most weight
 	// By hash, beyond the least.
-	surnames           [signSurnames + 1]weight
+	surnames           [signUnknown + 1]weight
 	forenames, middles [signForenames]weight
+	// The same for one of two surnames, with the best that forenames promise besides.
+	either    [signTwo]weight
+	forenamed weight
 }
 
 const never weight = 1 << 20
 
 // of is the most that somebody's names can bring.
 func (p *promises) of(g *glance) weight {
-	surname, forename, middle := p.leastSurname, p.leastFore, weight(0)
+	surname, forename, middle := p.leastSurname, p.leastFore, p.leastMiddle
 	reversedSurname, reversedForename := p.leastSurname, p.leastFore
 	called := -never
 	if g.flags&severalParts != 0 {
@@ -93,6 +96,7 @@ func (r *Register) promise(s *search) {
 	p.list = append(p.list[:0], promise{})
 	p.leastSurname = max(w[surnameField][surnameUnlike].plain, w[surnameField][surnameUnlikeWoman].plain)
 	p.leastFore = w[forenameField][forenameUnlike].plain
+	p.leastMiddle = max(0, w[middleField][middleUnlike].plain)
 	if !q.whole {
 		p.leastSurname, p.leastFore = max(p.leastSurname, 0), max(p.leastFore, 0)
 	}
@@ -189,6 +193,7 @@ func (p *promises) hash() {
 	clear(p.surnames[:])
 	clear(p.forenames[:])
 	clear(p.middles[:])
+	clear(p.either[:])
 	half := p.reverseCost / 2
 	put := func(at *weight, w weight) { *at = max(*at, w) }
 	var surname, forename, middle weight
@@ -196,13 +201,16 @@ func (p *promises) hash() {
 		x := &p.list[i]
 		sur := max(x.surname, x.reversedSurname+half) - p.leastSurname
 		fore := max(x.forename, x.risen+p.callCost, x.reversedForename+half) - p.leastFore
-		mid := max(x.middle, x.called+p.callCost-p.leastFore)
+		mid := max(x.middle-p.leastMiddle, x.called+p.callCost-p.leastFore)
 		put(&p.surnames[x.id%signSurnames], sur)
+		put(&p.either[x.id%signTwo], sur)
 		put(&p.forenames[x.id%signForenames], fore)
 		put(&p.middles[x.id%signMiddles], mid)
 		surname, forename, middle = max(surname, sur), max(forename, fore), max(middle, mid)
 	}
-	p.surnames[signSurnames], p.middles[signMiddles] = never, middle
+	// Two surnames pass the first look, and then have one of their own.
+	p.surnames[signSurnames], p.surnames[signUnknown], p.middles[signMiddles] = never, never, middle
+	p.forenamed = forename + middle
 	// Also for those whose names are missing, or of several parts.
-	p.most = max(0, surname+p.leastSurname, p.joined) + max(0, forename+p.leastFore) + middle
+	p.most = max(0, surname+p.leastSurname, p.joined) + max(0, forename+p.leastFore) + middle + p.leastMiddle
 }

@@ -217,7 +217,7 @@ func (r *Register) insert(id casework.PersonID, f facts, raw string) {
 		r.glances = append(r.glances, g)
 	}
 	r.slots[id] = who.slot
-	rec.eachKey(func(key uint64) { r.keys.addOnce(key, who, r.glances) })
+	rec.eachKey(func(key uint64) { r.keys.add(key, who, r.glances) })
 	rec.eachName(func(t uint32, surname bool) {
 		term := &r.names.terms[t]
 		if surname {
@@ -319,17 +319,6 @@ func (r *Register) lacks(rec *record, by int) {
 	if !fore {
 		r.without[forenameField] += by
 	}
-}
-
-// addOnce is add for keys that one record may give twice in a row of keys: a
-// person is listed last when they are listed at all.
-func (p *postings) addOnce(key uint64, who posting, glances []glance) {
-	if v, ok := p.one[key]; ok && v&listBit != 0 {
-		if l := p.lists[v&^listBit]; l[len(l)-1].slot == who.slot {
-			return
-		}
-	}
-	p.add(key, who, glances)
 }
 
 func appendOnce(list []posting, who posting) []posting {

@@ -29,6 +29,10 @@ type search struct {
 	elsewhere weight
 	// The most that is left for whoever is met for the first time in the list swept, birth, sex and names apart: see follow.
 	left weight
+	// Whom to glance at next, and what is seen.
+	marked  [64]uint32
+	fetched [64]glance
+	marks   int
 	// The most that a date of birth still brings.
 	born weight
 	// What each sex brings, by the flags of a glance.
