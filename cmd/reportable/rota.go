@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
@@ -23,6 +22,8 @@ type rotaAdd struct {
 	Staff  string `required:"" placeholder:"CODE" help:"The duty officer's staff code."`
 	From   string `required:"" placeholder:"TIME" help:"When the shift begins, on the clock of London: 2026-11-20T17:00."`
 	Until  string `required:"" placeholder:"TIME" help:"When it ends."`
+
+	Telephone string `placeholder:"NUMBER" help:"Where they are called."`
 }
 
 func (rotaAdd) Help() string {
@@ -44,7 +45,7 @@ func (a rotaAdd) Run(ctx context.Context, c *run.Config, to terminal) error {
 		return err
 	}
 	defer done()
-	err = db.AddShift(ctx, casework.Shift{Region: a.Region, Staff: a.Staff, Starts: starts, Ends: ends}, "command line")
+	err = db.AddShift(ctx, casework.Shift{Region: a.Region, Staff: a.Staff, Starts: starts, Ends: ends, Telephone: a.Telephone}, "command line")
 	if errors.Is(err, casework.ErrNotFound) {
 		return fmt.Errorf("no PDU is in region %s; regions come with the caseload: reportable caseload import FILE", a.Region)
 	}
@@ -75,7 +76,7 @@ func (l rotaList) Run(ctx context.Context, c *run.Config, to terminal) error {
 	if err != nil {
 		return err
 	}
-	gaps := unstaffed(regions, shifts, now, l.Days)
+	gaps := casework.EnglandAndWales().Gaps(regions, shifts, now, l.Days)
 	if l.JSON {
 		return to.json(map[string]any{"shifts": shifts, "unstaffed": gaps})
 	}
@@ -93,26 +94,13 @@ func (l rotaList) Run(ctx context.Context, c *run.Config, to terminal) error {
 	return err
 }
 
-// unstaffed are the times in the coming days when nobody would be told.
-func unstaffed(regions []string, shifts []casework.Shift, now time.Time, days int) []casework.Shift {
-	gaps := []casework.Shift{}
-	for _, region := range regions {
-		own := slices.DeleteFunc(slices.Clone(shifts), func(s casework.Shift) bool { return s.Region != region })
-		for _, gap := range casework.EnglandAndWales().Unstaffed(now, now.AddDate(0, 0, days), own) {
-			gap.Region = region
-			gaps = append(gaps, gap)
-		}
-	}
-	return gaps
-}
-
 // rota looks at the coming week: what is urgent at night has to reach somebody.
 func rota(ctx context.Context, db *postgres.DB, now time.Time) (finding, error) {
 	regions, shifts, err := db.Shifts(ctx, now)
 	if err != nil {
 		return finding{}, err
 	}
-	gaps := unstaffed(regions, shifts, now, 7)
+	gaps := casework.EnglandAndWales().Gaps(regions, shifts, now, 7)
 	if len(gaps) == 0 {
 		return finding{What: "somebody is on duty at every hour of the coming week", Well: true}, nil
 	}

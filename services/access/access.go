@@ -54,7 +54,9 @@ var (
 		casework.Administrator, casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
 	// Inspect: how long things take and what was followed up, in counts.
 	Inspect = Rule{Name: "inspect", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.Auditor}}
-	// KeepRota: say who takes what is urgent out of hours.
+	// TakeUrgent: what cannot wait for the morning.
+	TakeUrgent = Rule{Name: "take what is urgent", Roles: []casework.OwnerRole{casework.DutyOfficer}}
+	// KeepRota: read who is on duty; managers and heads say who takes what is urgent out of hours.
 	KeepRota = Rule{Name: "keep the rota", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
 	// ReadTrail: search and verify the audit trail.
 	ReadTrail = Rule{Name: "read the trail", Roles: []casework.OwnerRole{casework.Auditor}}

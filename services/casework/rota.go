@@ -11,6 +11,21 @@ type Shift struct {
 	Staff  string    `json:"staff,omitempty"`
 	Starts time.Time `json:"starts"`
 	Ends   time.Time `json:"ends"`
+	// Telephone is where they are called.
+	Telephone string `json:"telephone,omitempty"`
+}
+
+// Gaps are the times in the coming days when nobody would be told, by region.
+func (c *Calendar) Gaps(regions []string, shifts []Shift, now time.Time, days int) []Shift {
+	gaps := []Shift{}
+	for _, region := range regions {
+		own := slices.DeleteFunc(slices.Clone(shifts), func(s Shift) bool { return s.Region != region })
+		for _, gap := range c.Unstaffed(now, now.AddDate(0, 0, days), own) {
+			gap.Region = region
+			gaps = append(gaps, gap)
+		}
+	}
+	return gaps
 }
 
 // Unstaffed are the parts of nights, weekends and bank holidays between two

@@ -56,6 +56,12 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /countersign/{id}", rule: access.Oversee, handle: countersignNow},
 		{pattern: "GET /escalated", rule: access.Oversee, handle: escalated, view: "PAGE_VIEW_ESCALATED"},
 
+		{pattern: "GET /rota", rule: access.KeepRota, handle: rota},
+		{pattern: "POST /rota", rule: access.Oversee, handle: addShift},
+		{pattern: "GET /rota/{id}", rule: access.Oversee, handle: shift},
+		{pattern: "POST /rota/{id}", rule: access.Oversee, handle: changeShift},
+		{pattern: "POST /rota/{id}/remove", rule: access.Oversee, handle: removeShift},
+		{pattern: "GET /duty", rule: access.TakeUrgent, handle: duty, view: "PAGE_VIEW_DUTY"},
 		{pattern: "GET /times", rule: access.Inspect, handle: times, view: "PAGE_VIEW_TIMES"},
 		{pattern: "GET /inspection", rule: access.Inspect, handle: inspection, view: "PAGE_VIEW_INSPECTION"},
 		{pattern: "GET /inspection.csv", rule: access.Inspect, handle: downloadInspection("csv"), view: "DOWNLOAD_INSPECTION"},
@@ -89,6 +95,7 @@ func (v *visit) navigation() []navItem {
 		{"nav.queue", "/matches", access.JudgeMatches},
 		{"nav.transfers", "/transfers", access.JudgeMatches},
 		{"nav.secondlooks", "/second-looks", access.JudgeMatches},
+		{"nav.duty", "/duty", access.TakeUrgent},
 		{"nav.actions", "/actions", access.ReadActions},
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
@@ -123,6 +130,7 @@ func (v *visit) oversight() (group []navItem, current bool) {
 		{"nav.times", "/times", access.Inspect, ""},
 		{"nav.inspection", "/inspection", access.Inspect, ""},
 		{"nav.samples", "/samples", access.Oversee, "/sampled"},
+		{"nav.rota", "/rota", access.KeepRota, ""},
 	} {
 		if i.rule.Allows(&v.me) {
 			here := v.within(i.href) || i.also != "" && v.within(i.also)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -129,7 +130,9 @@ func everything(w *world) numbers {
 	if err != nil {
 		w.Fatal(err)
 	}
+	pgtest.Exec(w.TB, w.DB, "insert into rota (region, staff, starts, ends, set_by) values ('N03', $1, now(), now() + interval '1 day', 'test')", scene.Stand)
 	return numbers{
+		"/rota/{id}":    w.read("select min(id)::text from rota"),
 		"/samples/{id}": fmt.Sprint(sample.ID), "/sampled/{id}": w.read("select min(id)::text from sample_item"),
 		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
 		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),

@@ -29,6 +29,9 @@ func views(w words) template.FuncMap {
 		"percent":   percent,
 		"pack":      pack,
 		"dateparts": func() []string { return []string{"day", "month", "year"} },
+		"timeparts": func() []string { return []string{"day", "month", "year", "hour", "minute"} },
+		"shiftends": func() []string { return []string{"starts", "ends"} },
+		"weekday":   w.weekday,
 		"stored":    storedDate,
 		"took":      w.took,
 		"seconds":   func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) },
@@ -56,6 +59,11 @@ var colours = map[string]string{
 	"priority.urgent": "red", "priority.high": "orange", "priority.standard": "grey",
 	"finding.pass": "green", "finding.partial": "yellow", "finding.fail": "red",
 	"rosh.low": "green", "rosh.medium": "blue", "rosh.high": "red", "rosh.very_high": "red",
+}
+
+// weekday is the day of the week on the clock of the office.
+func (w words) weekday(t time.Time) string {
+	return w.say(fmt.Sprintf("weekday.%d", t.In(w.zone).Weekday()))
 }
 
 // date is a calendar day as it is known: 16 December 1975, December 1975 or 1975.

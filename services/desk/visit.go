@@ -165,7 +165,7 @@ func (v *visit) page(status int, name string, data any, mistakes ...fieldError) 
 	if v.me.ID != 0 {
 		l.Me = &v.me
 		l.Nav = v.navigation()
-		if group, within := v.oversight(); within && (status < 400 || status == http.StatusUnprocessableEntity) {
+		if group, within := v.oversight(); within && len(group) > 1 && (status < 400 || status == http.StatusUnprocessableEntity) {
 			l.Sub = group
 		}
 		l.Flash = v.sessions.PopString(v.Context(), sessionFlash)

@@ -115,7 +115,7 @@ func TestEveryKeyIsUsedAndEveryKeyUsedIsThere(t *testing.T) {
 	for _, m := range regexp.MustCompile(`"([a-z.]+)\.?"\s*\+`).FindAllStringSubmatch(text, -1) {
 		areas[strings.TrimSuffix(m[1], ".")] = true
 	}
-	for _, area := range []string{"month", "mon", "rule", "filter", "problem", "standing", "inspection.seconds"} {
+	for _, area := range []string{"month", "mon", "rule", "filter", "problem", "standing", "inspection.seconds", "weekday"} {
 		areas[area] = true
 	}
 	for key := range en {

@@ -14,7 +14,7 @@ import (
 // twice is one.
 func (db *DB) AddShift(ctx context.Context, s casework.Shift, by string) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"region": s.Region, "staff": s.Staff, "starts": s.Starts, "ends": s.Ends, "by": by}
+		args := pgx.NamedArgs{"region": s.Region, "staff": s.Staff, "starts": s.Starts, "ends": s.Ends, "telephone": s.Telephone, "by": by}
 		var known bool
 		if err := tx.QueryRow(ctx, `select exists (select 1 from pdu where region = @region)`, args).Scan(&known); err != nil {
 			return err
@@ -23,8 +23,8 @@ func (db *DB) AddShift(ctx context.Context, s casework.Shift, by string) error {
 			return casework.ErrNotFound
 		}
 		tag, err := tx.Exec(ctx, `
-			insert into rota (region, staff, starts, ends, set_by)
-			select @region, @staff, @starts, @ends, @by
+			insert into rota (region, staff, starts, ends, telephone, set_by)
+			select @region, @staff, @starts, @ends, @telephone, @by
 			 where not exists (
 			       select 1
 			         from rota
@@ -52,7 +52,7 @@ func (db *DB) Shifts(ctx context.Context, from time.Time) (regions []string, shi
 		return nil, nil, fmt.Errorf("read the regions: %w", problem(err))
 	}
 	rows, _ = db.pool.Query(ctx, `
-		select region, staff, starts, ends
+		select region, staff, starts, ends, telephone
 		  from rota
 		 where ends > @from
 		 order by region, starts, id`,
