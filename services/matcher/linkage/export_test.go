@@ -28,3 +28,19 @@ func (r *Register) Plan(subject Subject, threshold float64) string {
 	}
 	return out
 }
+
+// CurveOf is the curve of best candidates with these probabilities, best first.
+func CurveOf(m *Model, probabilities []float64, right []bool, positives int) []CurvePoint {
+	all := make([]top, len(probabilities))
+	for i := range all {
+		all[i] = top{probabilities[i], right[i]}
+	}
+	return curve(all, positives, m.Certain, m.Probable)
+}
+
+// WithCurve is the model with another curve.
+func (m *Model) WithCurve(points []CurvePoint) *Model {
+	c := m.clone()
+	c.Curve = points
+	return c
+}

@@ -308,8 +308,10 @@ func TestThePilotsPeopleAreFound(t *testing.T) {
 	p := readPilot(t)
 	r := linkage.New(linkage.Default())
 	p.fill(r)
-	m := measure(p.answers(r, .05))
+	answers := p.answers(r, .05)
+	m := measure(answers)
 	t.Logf("%+v", m)
+	theCurveIsPublished(t, answers, m.positives)
 	for _, c := range []struct {
 		what       string
 		got, least float64
@@ -327,6 +329,29 @@ func TestThePilotsPeopleAreFound(t *testing.T) {
 	if m.ece > .01 || m.certainWrong*1000 > m.certainAll {
 		t.Errorf("got a calibration error of %.4f and %d of %d certain ones wrong", m.ece, m.certainWrong, m.certainAll)
 	}
+}
+
+// theCurveIsPublished compares the curve in the model that ships with what its
+// answers are worth on the pilot. With -update the model gets the new curve.
+func theCurveIsPublished(t *testing.T, answers []answer, positives int) {
+	t.Helper()
+	sorted := slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return a.top.Person == 0 })
+	slices.SortStableFunc(sorted, func(a, b answer) int { return cmp.Compare(b.top.Probability, a.top.Probability) })
+	probabilities, right := make([]float64, len(sorted)), make([]bool, len(sorted))
+	for i, a := range sorted {
+		probabilities[i], right[i] = a.top.Probability, a.right
+	}
+	model := linkage.Default()
+	now := linkage.CurveOf(model, probabilities, right, positives)
+	if slices.Equal(now, model.Curve) {
+		return
+	}
+	if *update {
+		if err := os.WriteFile("model.json", model.WithCurve(now).JSON(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("the curve in the model that ships is not the pilot's; if weights were meant to change, run this test with -update, and then the golden one")
 }
 
 // Without a threshold, the true person stands among the first ten.
