@@ -16,7 +16,7 @@ alter table rota add from_file boolean not null default false;
 create index receipt_heard on receipt (force, received_at);
 
 -- The trail, filtered by what was done.
-create index audit_what on audit (what, id);
+create index if not exists audit_what on audit (what, id);
 
 -- A row of a receipt or an incident is written in the transaction of what
 -- refers to it, and never deleted. Checking it again for each record locked and
