@@ -166,3 +166,15 @@ func (w *World) Discards(reference string) {
 		w.Fatal(err)
 	}
 }
+
+// Feed is where forces send to, in the first process that listens for them.
+func (w *World) Feed() string {
+	w.Helper()
+	for _, p := range w.running {
+		if p.Feed != "" {
+			return p.Feed
+		}
+	}
+	w.Fatal("no feed runs")
+	return ""
+}
