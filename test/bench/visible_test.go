@@ -140,4 +140,3 @@ func BenchmarkFromReceiptToThePractitionersList(b *testing.B) {
 
 // watched says whether an incident belongs to one of the two who look.
 func watched(n, practitioners int) bool { return n%400%practitioners < 2 }
-
