@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
@@ -76,7 +77,7 @@ func (i caseloadImport) Run(ctx context.Context, c *run.Config, to terminal) err
 
 	progress, finish := to.progress("reading", size)
 	counted := &counter{from: from}
-	im := caseload.Importer{Store: db, Progress: func(int) { progress(counted.read) }}
+	im := caseload.Importer{Store: db, Progress: func(int) { progress(counted.read.Load()) }}
 	var rejects *rejectsFile
 	if i.Rejects != "" {
 		if rejects, err = createRejects(i.Rejects); err != nil {
@@ -131,8 +132,7 @@ func (i caseloadImport) date(now time.Time) (casework.Date, error) {
 		return casework.Date{}, run.Usage("the extract's date is not a day that exists; give --extract-date YYYY-MM-DD")
 	}
 	if casework.EnglandAndWales().Day(now).Before(d) {
-		// Nothing of an earlier day could be imported after it.
-		return casework.Date{}, run.Usage("the extract's date, %s, is still to come; give the day that it shows with --extract-date YYYY-MM-DD", d)
+		return casework.Date{}, run.Usage("%s", casework.ExtractToCome{Date: d}) // before anything is opened; the store asks too
 	}
 	return d, nil
 }
@@ -176,15 +176,16 @@ func (i caseloadImport) open(to terminal) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
-// counter knows how much has been read of a file.
+// counter knows how much has been read of a file. It is read ahead, so that
+// whoever asks is another than who reads.
 type counter struct {
 	from io.Reader
-	read int64
+	read atomic.Int64
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
-	c.read += int64(n)
+	c.read.Add(int64(n))
 	return n, err
 }
 

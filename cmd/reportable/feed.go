@@ -51,7 +51,7 @@ func (s *feedSource) open(to terminal, now time.Time) (feed.Reader, func(), erro
 	counted := &counter{from: in}
 	watched := readerFunc(func(p []byte) (int, error) {
 		n, err := counted.Read(p)
-		progress(counted.read)
+		progress(counted.read.Load())
 		return n, err
 	})
 	format := feed.Format{Name: s.Format, File: s.File}

@@ -87,19 +87,26 @@ func (im *Importer) Import(ctx context.Context, e casework.Extract, format Forma
 	report := Report{Kind: e.Kind, ExtractDate: e.Date, Ignored: rows.ignored()}
 	seen := map[string]int{} // CRN → row
 	read := 0
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ahead := readAhead(ctx, rows)
+	var chunk []readRow
 	applied, err := im.Store.ApplyExtract(ctx, e, func() (casework.CaseRow, error) {
-		if err := ctx.Err(); err != nil {
-			return casework.CaseRow{}, err
+		if len(chunk) == 0 {
+			if chunk = <-ahead; chunk == nil {
+				return casework.CaseRow{}, ctx.Err() // nothing else ends the chunks
+			}
 		}
-		fields, err := rows.next()
-		if err != nil {
-			return casework.CaseRow{}, err
+		next := chunk[0]
+		chunk = chunk[1:]
+		if next.err != nil {
+			return casework.CaseRow{}, next.err
 		}
+		row, problems := next.row, next.problems
 		read++
 		if im.Progress != nil && read%1000 == 0 {
 			im.Progress(read)
 		}
-		row, problems := fields.caseRow()
 		if row.CRN != "" {
 			if _, twice := seen[row.CRN]; twice {
 				problems = append(problems, problem(row.Row, "crn", "duplicate"))
@@ -120,6 +127,44 @@ func (im *Importer) Import(ctx context.Context, e casework.Extract, format Forma
 	report.Supervised, report.Changed, report.Changes = applied.Supervised, applied.Changed, applied.Changes
 	report.StaffGone, report.Qualified = applied.Gone, applied.Qualified
 	return report, err
+}
+
+// readRow is a row that has been read, or why there is none.
+type readRow struct {
+	row      casework.CaseRow
+	problems []Problem
+	err      error
+}
+
+// chunkRows is how many rows are read at once, and read ahead at most thrice.
+const chunkRows = 500
+
+// readAhead reads rows while the store takes the ones before: on two processors
+// the two are done at once. The last row has the error that ended the reading.
+func readAhead(ctx context.Context, from rows) <-chan []readRow {
+	chunks := make(chan []readRow, 1)
+	go func() {
+		defer close(chunks)
+		for ended := false; !ended; {
+			chunk := make([]readRow, 0, chunkRows)
+			for len(chunk) < chunkRows && !ended {
+				var one readRow
+				fields, err := from.next()
+				if ended = err != nil; ended {
+					one.err = err
+				} else {
+					one.row, one.problems = fields.caseRow()
+				}
+				chunk = append(chunk, one)
+			}
+			select {
+			case chunks <- chunk:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return chunks
 }
 
 func (im *Importer) tell(report *Report, p Problem) {

@@ -140,7 +140,7 @@ func (r *csvRows) next() (*fields, error) {
 		return &fields{row: at, broken: "long"}, nil
 	}
 	f := &fields{row: at, mapping: r.mapping}
-	record, whole, proper := splitLine(line, r.comma, nil)
+	record, whole, proper := splitLine(line, r.comma, make([]string, 0, r.width))
 	if !whole {
 		record, proper = r.join(line, record)
 	}
@@ -150,12 +150,7 @@ func (r *csvRows) next() (*fields, error) {
 	case len(record) != r.width:
 		f.broken = "columns"
 	}
-	f.values = make(map[string]string, len(r.index))
-	for name, i := range r.index {
-		if i < len(record) {
-			f.values[name] = record[i]
-		}
-	}
+	f.index, f.record = r.index, record
 	return f, nil
 }
 

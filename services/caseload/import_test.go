@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reportable-incidents/reportable/services/caseload"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -171,6 +172,15 @@ func TestAnExtractFromBeforeThePresentIsRefused(t *testing.T) {
 	var old casework.ExtractTooOld
 	if !errors.As(err, &old) || !strings.Contains(err.Error(), "2018-10-05 or later") {
 		t.Errorf("got %v, want a refusal that says which extract to import", err)
+	}
+	im := caseload.Importer{Store: db}
+	tomorrow := casework.EnglandAndWales().Day(time.Now().AddDate(0, 0, 1))
+	for _, kind := range []casework.ExtractKind{casework.FullExtract, casework.DeltaExtract} {
+		_, err = im.Import(t.Context(), casework.Extract{Kind: kind, Date: tomorrow}, caseload.Format{}, strings.NewReader(extract(3, nil)))
+		var early casework.ExtractToCome
+		if !errors.As(err, &early) {
+			t.Errorf("a %s extract of tomorrow: got %v, want a refusal", kind, err)
+		}
 	}
 }
 

@@ -16,9 +16,30 @@ import (
 // fields are one row as it was given, by our names of the columns.
 type fields struct {
 	row     int
-	values  map[string]string
+	values  map[string]string // of NDJSON, where each row has its own
+	index   map[string]int    // of a CSV: the place of each column in every record
+	record  []string
 	broken  string // why the row as a whole could not be read, if it could not
 	mapping *Mapping
+}
+
+// value is what stands in a column, and whether the row has it.
+func (f *fields) value(column string) (string, bool) {
+	if f.index == nil {
+		s, ok := f.values[column]
+		return s, ok
+	}
+	i, ok := f.index[column]
+	if !ok || i >= len(f.record) {
+		return "", false
+	}
+	return f.record[i], true
+}
+
+// given says whether anything stands in a column.
+func (f *fields) given(column string) bool {
+	s, _ := f.value(column)
+	return s != ""
 }
 
 // what says a problem in plain words, and what is to be done about it.
@@ -75,7 +96,8 @@ func (f *fields) caseRow() (casework.CaseRow, []Problem) {
 	row := casework.CaseRow{Row: f.row}
 	if f.broken != "" {
 		r.reject("", f.broken)
-		row.CRN, _ = casework.ParseCRN(f.values["crn"])
+		crn, _ := f.value("crn")
+		row.CRN, _ = casework.ParseCRN(crn)
 		return row, r.problems
 	}
 	r.identity(&row)
@@ -106,7 +128,7 @@ func (r *reading) identity(row *casework.CaseRow) {
 	row.CRN = r.crn("crn", true)
 	row.Surname = r.text("surname", 200)
 	row.Forenames = r.text("forenames", 200)
-	if row.Surname == "" && row.Forenames == "" && r.values["ended"] == "" && r.values["merged_into"] == "" {
+	if row.Surname == "" && row.Forenames == "" && !r.given("ended") && !r.given("merged_into") {
 		r.reject("surname", "missing")
 	}
 	row.Aliases = r.list("aliases")
@@ -171,7 +193,7 @@ func (r *reading) circumstances(row *casework.CaseRow) {
 
 // raw is the value without spaces around it; nothing if it cannot be text.
 func (r *reading) raw(column string) string {
-	s, ok := r.values[column]
+	s, ok := r.value(column)
 	if !ok || s == "" {
 		return ""
 	}

@@ -65,8 +65,8 @@ const (
 // Extract is what an import is told about the file it reads.
 type Extract struct {
 	Kind ExtractKind
-	// Date is the day that the extract shows. It orders extracts, and is never
-	// compared with the clock.
+	// Date is the day that the extract shows. It orders extracts, and may not be
+	// one to come: nothing of an earlier day could be imported after it.
 	Date Date
 	// AllowEnded lets the extract end more than 5% of all supervisions.
 	AllowEnded bool
@@ -134,4 +134,11 @@ type ExtractTooOld struct{ Date, Present Date }
 
 func (e ExtractTooOld) Error() string {
 	return fmt.Sprintf("the extract is of %s and the register shows %s already: nothing was changed; import an extract of %s or later, or correct the date with --extract-date", e.Date, e.Present, e.Present)
+}
+
+// ExtractToCome refuses an extract of a day that has not begun.
+type ExtractToCome struct{ Date Date }
+
+func (e ExtractToCome) Error() string {
+	return fmt.Sprintf("the extract's date, %s, is still to come: nothing was changed; give the day that it shows with --extract-date YYYY-MM-DD", e.Date)
 }

@@ -19,9 +19,9 @@ const importing = 0x63617365 // "case"
 
 // ApplyExtract makes the register agree with an extract of the case record, in
 // one transaction. It calls next for each row until io.EOF. If the extract is
-// older than the register, or would end more supervisions than is likely,
-// nothing is changed and the error is a casework.ExtractTooOld or
-// casework.TooManyEnded.
+// older than the register or of a day to come, or would end more supervisions
+// than is likely, nothing is changed and the error is a casework.ExtractTooOld,
+// casework.ExtractToCome or casework.TooManyEnded.
 func (db *DB) ApplyExtract(ctx context.Context, e casework.Extract, next func() (casework.CaseRow, error)) (casework.ExtractApplied, error) {
 	var applied casework.ExtractApplied
 	source := &incoming{next: next, directory: newDirectory()}
@@ -47,11 +47,12 @@ func (db *DB) ApplyExtract(ctx context.Context, e casework.Extract, next func() 
 		return nil
 	})
 	var old casework.ExtractTooOld
+	var early casework.ExtractToCome
 	var many casework.TooManyEnded
 	switch {
 	case err == nil:
 		return applied, nil
-	case source.failed != nil, errors.As(err, &old), errors.As(err, &many):
+	case source.failed != nil, errors.As(err, &old), errors.As(err, &early), errors.As(err, &many):
 		return casework.ExtractApplied{}, err
 	}
 	return casework.ExtractApplied{}, fmt.Errorf("apply the extract: %w", problem(err))
@@ -79,6 +80,9 @@ func (a *applying) begin(ctx context.Context) error {
 		  from register r`).Scan(&a.version, &a.now, &present)
 	if err != nil {
 		return err
+	}
+	if casework.EnglandAndWales().Day(a.now).Before(a.extract.Date) {
+		return casework.ExtractToCome{Date: a.extract.Date}
 	}
 	if present != nil && a.extract.Date.Time().Before(*present) {
 		return casework.ExtractTooOld{Date: a.extract.Date, Present: casework.DateOf(*present)}
@@ -132,7 +136,8 @@ func (a *applying) begin(ctx context.Context) error {
 // apply does the rest, each step one statement or a few over all rows.
 func (a *applying) apply(ctx context.Context) error {
 	delta := a.extract.Kind == casework.DeltaExtract
-	_, err := a.tx.Exec(ctx, `analyze incoming`)
+	// Of the columns by which rows are found; the others only cost time.
+	_, err := a.tx.Exec(ctx, `analyze incoming (row, crn, rejected, ended, merged_into, noms)`)
 	if err != nil {
 		return err
 	}
@@ -329,6 +334,17 @@ func (a *applying) findChanges(ctx context.Context) error {
 		     ) as c(change, yes)
 		 where a.applies
 		   and not a.fresh
+		   -- Nearly everybody is as they were: that is found at one look, not six.
+		   and (not p.supervised
+		        or (p.noms, p.pncs, p.cros, p.surname, p.forenames, p.aliases, p.date_of_birth, p.sex,
+		            p.address, p.postcode, p.previous_postcodes, p.pdu, p.team, p.practitioner,
+		            p.order_type, p.sentence_date, p.supervision_start, p.supervision_end, p.rosh, p.mappa_category,
+		            p.mappa_level, p.registers, p.victim_contact, p.circumstances, p.restricted)
+		           is distinct from
+		           (i.noms, i.pncs, i.cros, i.surname, i.forenames, i.aliases, i.date_of_birth, i.sex,
+		            i.address, i.postcode, i.previous_postcodes, i.pdu, i.team, i.practitioner,
+		            i.order_type, i.sentence_date, i.supervision_start, i.supervision_end, i.rosh, i.mappa_category,
+		            i.mappa_level, i.registers, i.victim_contact, i.circumstances, i.restricted))
 		   and c.yes`)
 	return err
 }
