@@ -169,8 +169,7 @@ update match m
 
 create index match_second_look on match (judged_at, id) where second_look and state = 'dismissed';
 
--- The trail is searched by what was done and by day as well.
-create index audit_what on audit (what, id);
+-- The trail is searched by day as well.
 create index audit_at on audit (at);
 
 -- How somebody wants a page: the filter of the queue.
