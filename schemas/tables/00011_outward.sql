@@ -85,4 +85,26 @@ create table webhook_delivery (
 create index webhook_delivery_notice on webhook_delivery (notice);
 create index webhook_delivery_waiting on webhook_delivery (created_at) where state in ('queued', 'sent');
 
+-- Whoever owns an action about somebody, by cover or reassignment, works on that
+-- case too: while it is open, and for a while after it is not. Ninety days, or
+-- as many as "alter database ... set reportable.sight_days" says.
+create or replace function works_on(viewer bigint, who bigint) returns boolean language sql stable as $$
+  select exists (
+           select 1
+             from person p
+             join account_role g on g.account = viewer
+            where p.id = current_person(who)
+              and (   (g.role in ('administrator', 'head') and g.scope = p.pdu)
+                   or (g.role = 'manager' and g.scope = p.team)
+                   or (g.role = 'practitioner' and g.scope = p.practitioner)))
+      or exists (
+           select 1
+             from action o
+            where o.person = who
+              and owns(viewer, o.owner_role, o.owner, o.team)
+              and (   o.state in ('open', 'acknowledged')
+                   or (select max(h.at) from action_history h where h.action = o.id)
+                      > now() - make_interval(days => coalesce(nullif(current_setting('reportable.sight_days', true), ''), '90')::int)))
+$$;
+
 -- +goose StatementEnd

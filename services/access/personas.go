@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -17,17 +18,49 @@ const PersonaPrefix = "persona:"
 // each PDU an administrator, a head, a manager and two of the manager's
 // practitioners, one of whom has restricted cases where there are any; and for
 // the region an administrator cleared for restricted cases, an auditor,
-// operations, victim staff and a duty officer. It may be repeated.
+// operations, victim staff and a duty officer. The other staff get an account
+// too, which the page for signing in does not list. It may be repeated.
 func SeedPersonas(ctx context.Context, db *postgres.DB) ([]casework.Account, error) {
 	places, err := db.Workplaces(ctx)
 	if err != nil {
 		return nil, err
 	}
 	personas := personasOf(places)
-	if err := db.SaveAccounts(ctx, personas); err != nil {
+	everybody := append(personas, staffOf(places, personas)...)
+	if err := db.SaveAccounts(ctx, everybody); err != nil {
 		return nil, fmt.Errorf("seed the personas: %w", err)
 	}
-	return personas, nil
+	return everybody[:len(personas)], nil
+}
+
+// StaffPrefix begins the subject of a persona whom nobody has to choose from a
+// list: everybody has an account, so that nothing waits for somebody who has none.
+const StaffPrefix = PersonaPrefix + "staff:"
+
+// staffOf are the rest of the staff, beside those who have a persona.
+func staffOf(places []postgres.Workplace, personas []casework.Account) []casework.Account {
+	there := map[string]bool{"": true}
+	for _, a := range personas {
+		there[a.Staff] = true
+	}
+	at := map[string]int{} // where somebody stands in what is returned
+	var all []casework.Account
+	add := func(part, code, name string, g casework.Grant) {
+		n, known := at[code]
+		switch {
+		case there[code]:
+		case !known:
+			at[code] = len(all)
+			all = append(all, casework.Account{Subject: StaffPrefix + part + ":" + strings.ToLower(code), Name: name, Staff: code, Demo: true, Grants: []casework.Grant{g}})
+		case !slices.Contains(all[n].Grants, g):
+			all[n].Grants = append(all[n].Grants, g)
+		}
+	}
+	for _, p := range places {
+		add("manager", p.Manager, p.ManagerName, casework.Grant{Role: casework.Manager, Scope: p.Team})
+		add("practitioner", p.Staff, p.StaffName, casework.Grant{Role: casework.Practitioner, Scope: p.Staff})
+	}
+	return all
 }
 
 func personasOf(places []postgres.Workplace) []casework.Account {

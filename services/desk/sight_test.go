@@ -229,3 +229,20 @@ func TestNoNameIsInAnyAddressOfAPage(t *testing.T) {
 	}
 
 }
+
+func TestWhoOwnedAnActionSeesTheCaseForAWhileAndNotForEver(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	pgtest.Exec(t, w.DB, "update action set owner = $2 where id = $1", m.Practitioner, scene.Stand) // covered once
+	at := path("/matches/%d", m.Match)
+	u := w.as(t, "second practitioner")
+	u.get(at).status(http.StatusOK)
+	pgtest.Exec(t, w.DB, "update action set state = 'done', done_at = now() where id = $1", m.Practitioner)
+	pgtest.Exec(t, w.DB, "update action_history set at = now() - interval '89 days' where action = $1", m.Practitioner)
+	u.get(at).status(http.StatusOK)
+	pgtest.Exec(t, w.DB, "update action_history set at = now() - interval '91 days' where action = $1", m.Practitioner)
+	u.get(at).status(http.StatusNotFound)
+	w.as(t, "practitioner").get(at).status(http.StatusOK) // whose case it is
+	pgtest.Exec(t, w.DB, "update action set state = 'open' where id = $1", m.Practitioner)
+	u.get(at).status(http.StatusOK)
+}

@@ -246,6 +246,7 @@ var kinds = map[string]string{
 	"raised":     "something to do",
 	"escalated":  "left alone past its time",
 	"reassigned": "moved to another owner",
+	"routed":     "for you, because those it was for may not see it",
 	"reopened":   "asked again",
 	"informed":   "police have changed it",
 	"pressed":    "more pressing than it was",

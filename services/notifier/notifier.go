@@ -43,6 +43,9 @@ type Store interface {
 	Backlogs(ctx context.Context, now time.Time) ([]casework.Backlog, error)
 	// UnseenActions counts open actions that nobody who owns them may see.
 	UnseenActions(ctx context.Context) (int, error)
+	// RouteUnseen gives those that a restriction hides from all of their owner to
+	// somebody cleared.
+	RouteUnseen(ctx context.Context, now time.Time, limit int) ([]casework.ActionChange, error)
 	// AuditSteps counts steps that should have been taken before a time, and open
 	// actions that nothing would ever be heard of again.
 	AuditSteps(ctx context.Context, before time.Time) (missed, silent int, err error)
@@ -267,6 +270,17 @@ func (n *Notifier) Measure(ctx context.Context) error {
 	return err
 }
 
+// Route gives work that a restriction hides from everybody who owns it to
+// somebody who is cleared.
+func (n *Notifier) Route(ctx context.Context) error {
+	changes, err := n.store.RouteUnseen(ctx, n.now(), batch)
+	n.metrics.changed(changes)
+	for _, c := range changes {
+		n.log.Info("action routed to somebody cleared", "action", c.Action.ID, "told", c.Tell[0].Role)
+	}
+	return err
+}
+
 // Audit checks that what should have escalated did. It looks at the rows and
 // trusts none of the code that writes them.
 func (n *Notifier) Audit(ctx context.Context) error {
@@ -308,6 +322,7 @@ func (n *Notifier) Run(ctx context.Context, from Reader) error {
 		{"escalate", time.Second, func(ctx context.Context) error { _, err := n.Escalate(ctx); return err }},
 		{"sweep", 10 * time.Second, func(ctx context.Context) error { _, err := n.Sweep(ctx); return err }},
 		{"measure", 10 * time.Second, n.Measure},
+		{"route", 30 * time.Second, n.Route},
 		{"audit", 30 * time.Second, n.Audit},
 		{"policy", 5 * time.Second, func(context.Context) error { n.Reload(); return nil }},
 	} {

@@ -54,4 +54,35 @@ func TestAnOpenActionThatNobodyWhoOwnsItMaySeeIsCounted(t *testing.T) {
 	account("b", "administrator", "N03SW1")
 	o.exec(`insert into restriction (person, subject) values ($1, 'b')`, who)
 	unseen(0, "with another on the person's list")
+
+	// The list names the head alone: administrators have it hidden, and the head
+	// shares their queue. The practitioner's goes to the manager, or on to the head.
+	o.exec(`delete from restriction`)
+	o.exec(`insert into restriction (person, subject) values ($1, 'head')`, who)
+	account("P1", "practitioner", "P1")
+	account("M1", "manager", "T1")
+	o.exec(`update match set band = 'certain'`)
+	o.handle(o.found(pgtest.One[int64](t, o.db, `select id from match`)))
+	unseen(2, "with the head alone on the list, before it is routed")
+	for range 2 { // once is enough
+		if err := o.notifier.Route(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		unseen(0, "routed")
+	}
+	o.want(o.actions(i), "acknowledge_match open administrator N03SW1 standard unverified", "review_incident open head N03SW1 standard unverified")
+	o.want(o.history(i, "review_incident"), "raised", "routed")
+	o.want(o.notices(i, "review_incident"), "raised → practitioner P1", "routed → head N03SW1")
+	o.want(o.notices(i, "acknowledge_match"), "raised → administrator N03SW1", "routed → head N03SW1")
+	if n, err := o.notifier.Sweep(t.Context()); err != nil || len(o.history(i, "review_incident")) != 2 {
+		t.Errorf("the sweep takes it back: %d, %v", n, err)
+	}
+
+	// Nobody of the PDU is cleared: a head of the region is.
+	o.exec(`update restriction set subject = 'far'`)
+	account("far", "head", "WPTNWS")
+	if err := o.notifier.Route(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.want(o.actions(i)[1:], "review_incident open head WPTNWS standard unverified")
 }
