@@ -56,6 +56,8 @@ var (
 	Inspect = Rule{Name: "inspect", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.Auditor}}
 	// TakeUrgent: what cannot wait for the morning.
 	TakeUrgent = Rule{Name: "take what is urgent", Roles: []casework.OwnerRole{casework.DutyOfficer}}
+	// SupportVictims: tell victims what they may know.
+	SupportVictims = Rule{Name: "support victims", Roles: []casework.OwnerRole{casework.VictimStaff}}
 	// KeepRota: read who is on duty; managers and heads say who takes what is urgent out of hours.
 	KeepRota = Rule{Name: "keep the rota", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
 	// ReadTrail: search and verify the audit trail.

@@ -17,6 +17,9 @@ type actionsPage struct {
 
 // actions lists what the viewer has to do, by when it is due, and what they did lately.
 func actions(v *visit) error {
+	if v.victimStaffOnly() { // what the list says of the case is not theirs to read
+		return v.to("/victims", "")
+	}
 	after := v.after()
 	items, err := v.DB.Actions(v.Context(), v.me.ID, after, rows+1)
 	if err != nil {

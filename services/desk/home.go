@@ -4,13 +4,15 @@ import (
 	"net/http"
 
 	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
 type homePage struct {
 	Queue     *postgres.QueueCount
 	Actions   *postgres.ActionCount
-	Sign      *int // decisions to countersign
+	Mine      string // where the viewer's own actions are
+	Sign      *int   // decisions to countersign
 	Escalated *int
 }
 
@@ -29,7 +31,13 @@ func home(v *visit) error {
 		if err != nil {
 			return err
 		}
-		p.Actions = &n
+		p.Actions, p.Mine = &n, "/actions"
+		switch {
+		case v.me.Has(casework.DutyOfficer):
+			p.Mine = "/duty"
+		case v.victimStaffOnly():
+			p.Mine = "/victims"
+		}
 	}
 	if access.Oversee.Allows(&v.me) {
 		sign, err := v.DB.Countersignatures(v.Context(), v.me.ID, postgres.Key{}, 100)

@@ -62,6 +62,7 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /rota/{id}", rule: access.Oversee, handle: changeShift},
 		{pattern: "POST /rota/{id}/remove", rule: access.Oversee, handle: removeShift},
 		{pattern: "GET /duty", rule: access.TakeUrgent, handle: duty, view: "PAGE_VIEW_DUTY"},
+		{pattern: "GET /victims", rule: access.SupportVictims, handle: victims, view: "PAGE_VIEW_VICTIMS"},
 		{pattern: "GET /times", rule: access.Inspect, handle: times, view: "PAGE_VIEW_TIMES"},
 		{pattern: "GET /inspection", rule: access.Inspect, handle: inspection, view: "PAGE_VIEW_INSPECTION"},
 		{pattern: "GET /inspection.csv", rule: access.Inspect, handle: downloadInspection("csv"), view: "DOWNLOAD_INSPECTION"},
@@ -96,6 +97,7 @@ func (v *visit) navigation() []navItem {
 		{"nav.transfers", "/transfers", access.JudgeMatches},
 		{"nav.secondlooks", "/second-looks", access.JudgeMatches},
 		{"nav.duty", "/duty", access.TakeUrgent},
+		{"nav.victims", "/victims", access.SupportVictims},
 		{"nav.actions", "/actions", access.ReadActions},
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
@@ -106,7 +108,7 @@ func (v *visit) navigation() []navItem {
 	}
 	var nav []navItem
 	for _, i := range items {
-		if !i.rule.Allows(&v.me) {
+		if !i.rule.Allows(&v.me) || i.href == "/actions" && v.victimStaffOnly() {
 			continue
 		}
 		if i.href == "" { // a group: it leads to the first of its own

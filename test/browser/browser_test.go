@@ -27,11 +27,15 @@ type world struct {
 	browser context.Context
 }
 
-func open(t *testing.T) *world {
+func open(t *testing.T, settings ...func(*desk.Config)) *world {
 	t.Helper()
 	path := chromium(t)
 	s := scene.New(t)
-	d, err := desk.New(desk.Config{DB: s.DB, Demo: true, Targets: notifier.Default().Targets})
+	config := desk.Config{DB: s.DB, Demo: true, Targets: notifier.Default().Targets}
+	for _, set := range settings {
+		set(&config)
+	}
+	d, err := desk.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,9 @@ func stage(w *world) []state {
 	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
 	victim := w.Match(scene.Report{Person: first, RaisedOnly: casework.VictimStaff})
 	took(w)
+	w.Match(scene.Report{Person: first, Priority: casework.Urgent, Due: 10 * time.Minute, RaisedOnly: casework.DutyOfficer})
+	shift := pgtest.One[int64](w.TB, w.DB, `insert into rota (region, staff, starts, ends, telephone, set_by)
+		values ('N03', $1, now() - interval '1 hour', now() + interval '3 days', '029 2018 0001', 'test') returning id`, scene.Stand)
 	return []state{
 		{"home-administrator", "administrator", "/"},
 		{"home-head", "head", "/"},
@@ -56,6 +59,10 @@ func stage(w *world) []state {
 		{"times-empty", "head", "/times?days=7&priority=urgent&team=" + scene.Team},
 		{"inspection", "manager", "/inspection"},
 		{"inspection-all", "auditor", "/inspection"},
+		{"rota", "manager", "/rota"},
+		{"rota-shift", "manager", fmt.Sprintf("/rota/%d", shift)},
+		{"duty", "duty officer", "/duty"},
+		{"victims", "victim staff", "/victims"},
 		{"samples", "manager", "/samples"},
 		{"sample", "manager", fmt.Sprintf("/samples/%d", sample)},
 		{"sample-head", "head", fmt.Sprintf("/samples/%d", sample)},

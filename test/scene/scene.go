@@ -141,6 +141,7 @@ type Report struct {
 	Incident   casework.IncidentID // another candidate for the same person of this incident
 	Level      int                 // how often the practitioner's action has escalated
 	RaisedOnly casework.OwnerRole  // raise the action of this role alone
+	Unraised   bool                // raise none: a notifier is at hand
 }
 
 // Match has police report an incident that concerns somebody.
@@ -184,7 +185,7 @@ func (s *Scene) Match(r Report) Found {
 		pgx.NamedArgs{"incident": f.Incident, "person": r.Person, "bits": e.Bits, "probability": e.Probability, "band": r.Band,
 			"evidence": evidence, "priority": r.Priority, "found": at.Add(time.Hour)})
 	raise := func(role casework.OwnerRole, owner string) casework.ActionID {
-		if r.RaisedOnly != "" && r.RaisedOnly != role {
+		if r.Unraised || r.RaisedOnly != "" && r.RaisedOnly != role {
 			return 0
 		}
 		id := one[casework.ActionID](s, `
