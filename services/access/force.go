@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,6 +55,8 @@ type ForceDoor struct {
 	// Refused is told why somebody was not let in, with the force if it is
 	// known. May be nil.
 	Refused func(force, reason string)
+	// Log is told why nobody can be let in, when that is our own fault. May be nil.
+	Log *slog.Logger
 }
 
 type forceKey struct{}
@@ -71,6 +74,9 @@ func (d ForceDoor) Require(next http.Handler) http.Handler {
 		if refusal != nil {
 			if d.Refused != nil {
 				d.Refused(force, refusal.Type)
+			}
+			if d.Log != nil && refusal.Cause != nil {
+				d.Log.ErrorContext(r.Context(), "could not look up a force's key", "error", refusal.Cause)
 			}
 			refusal.Write(w, r)
 			return
@@ -130,17 +136,19 @@ type Refusal struct {
 	RetryAfter int
 	// More is added to the body.
 	More map[string]any
+	// Cause is an error of ours, for the log alone.
+	Cause error
 }
 
 // Unavailable is the refusal for an error of ours: 503 for what passes with
 // time, 500 for what does not. The error's text stays inside.
 func Unavailable(err error) *Refusal {
 	if errors.Is(err, casework.ErrUnavailable) {
-		return &Refusal{Status: http.StatusServiceUnavailable, Type: "unavailable", RetryAfter: 5,
+		return &Refusal{Status: http.StatusServiceUnavailable, Type: "unavailable", RetryAfter: 5, Cause: err,
 			UserMessage:      "The service cannot take anything in at the moment. Nothing more than the receipt says has been accepted.",
 			DeveloperMessage: "Send the same again after Retry-After seconds. Records that were accepted will be answered as duplicates."}
 	}
-	return &Refusal{Status: http.StatusInternalServerError, Type: "failed", UserMessage: "Something went wrong here.",
+	return &Refusal{Status: http.StatusInternalServerError, Type: "failed", Cause: err, UserMessage: "Something went wrong here.",
 		DeveloperMessage: "Send the same again later; records that were accepted will be answered as duplicates. If it happens again, quote the X-Request-Id."}
 }
 

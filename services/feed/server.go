@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -209,7 +210,11 @@ func unsupported(remedy string) *access.Refusal {
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *access.Refusal) {
-	s.Metrics.refuse(access.ForceOf(r.Context()), refusal.Type)
+	force := access.ForceOf(r.Context())
+	s.Metrics.refuse(force, refusal.Type)
+	if refusal.Cause != nil {
+		s.Log.ErrorContext(r.Context(), "could not answer a force", "force", force, "error", refusal.Cause)
+	}
 	refusal.Write(w, r)
 }
 
@@ -339,8 +344,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, receipt casework.R
 		refusal = &access.Refusal{Status: http.StatusBadRequest, Type: "ends-early", UserMessage: "The body ended before it was complete.",
 			DeveloperMessage: "Send the same again; records that were accepted will be answered as duplicates."}
 	default:
-		refusal = access.Unavailable(err)
-		s.Log.ErrorContext(r.Context(), "could not take a submission", "force", access.ForceOf(r.Context()), "receipt", receipt.ID, "error", err)
+		refusal = access.Unavailable(fmt.Errorf("take submission %s: %w", receipt.ID, err))
 	}
 	if lines.total > 0 || !receipt.CompletedAt.IsZero() {
 		a := answer(receipt)
