@@ -206,7 +206,7 @@ func (m matchEvaluate) Run(to terminal) error {
 		res, err = m.link(to, options)
 	} else {
 		var records []evaluation.Record
-		if records, err = evaluation.ReadTable(m.Dedupe, mapping, m.Cluster); err == nil {
+		if records, err = evaluation.ReadTable(m.Dedupe, mapping.For(true), m.Cluster); err == nil {
 			res, err = evaluation.Dedupe(records, options)
 		}
 	}

@@ -107,7 +107,7 @@ func build(model *linkage.Model, people []Record, res *Result) *linkage.Register
 	fill(r, people)
 	res.IndexSeconds = time.Since(start).Seconds()
 	res.People = len(people)
-	res.BytesPerPerson = math.Round(float64(heap()-before) / float64(max(1, len(people))))
+	res.BytesPerPerson = max(0, math.Round(float64(heap()-before)/float64(max(1, len(people))))) // a few people weigh less than what else was let go
 	return r
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -125,11 +126,23 @@ func ReadMapping(path string) (Mapping, error) {
 	var m Mapping
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
-	if err := d.Decode(&m); err != nil {
+	if err := d.Decode(&m); err != nil && !errors.Is(err, io.EOF) {
+		if wrong := unknownKey.FindStringSubmatch(err.Error()); wrong != nil {
+			return Mapping{}, fmt.Errorf("read mapping %s: line %s: there is no key %q; the keys are %s", path, wrong[1], wrong[2], mappingKeys)
+		}
 		return Mapping{}, fmt.Errorf("read mapping %s: %w", path, err)
+	}
+	for _, one := range []Mapping{m.For(true), m.For(false)} {
+		if len(one.columns()) == 0 {
+			return Mapping{}, fmt.Errorf("read mapping %s: it names no column to compare people by; the keys are %s", path, mappingKeys)
+		}
 	}
 	return m, nil
 }
+
+var unknownKey = regexp.MustCompile(`line (\d+): field (\S+) not found`)
+
+const mappingKeys = "id, forenames, surname, fullName, aliases, dateOfBirth, layout, sex, address, postcode, previousPostcodes, pnc, cro, identifiers, place, occupation, separator, register, queries"
 
 // For gives the mapping of the register's file or the queries'.
 func (m Mapping) For(register bool) Mapping {
@@ -224,9 +237,21 @@ func readCSV(path string) ([][]string, error) {
 	return rows, nil
 }
 
+// all are the columns that a file must have.
 func (m Mapping) all(cluster string) []string {
 	var out []string
-	for _, c := range []string{m.ID, m.DateOfBirth.Column, m.DateOfBirth.Year, m.DateOfBirth.Month, m.DateOfBirth.Day, m.Sex, cluster} {
+	for _, c := range []string{m.ID, cluster} {
+		if c != "" {
+			out = append(out, c)
+		}
+	}
+	return append(out, m.columns()...)
+}
+
+// columns are those that people are compared by.
+func (m Mapping) columns() []string {
+	var out []string
+	for _, c := range []string{m.DateOfBirth.Column, m.DateOfBirth.Year, m.DateOfBirth.Month, m.DateOfBirth.Day, m.Sex} {
 		if c != "" {
 			out = append(out, c)
 		}
