@@ -24,6 +24,9 @@ create table transfer (
 create index transfer_waiting on transfer (queued_at) where state in ('queued', 'withdrawing');
 create index transfer_wrong on transfer (state) where state in ('failed', 'stuck') or finding <> '';
 
+-- The last 24 hours, for the digest.
+create index match_found on match (found_at);
+
 -- What the far end holds as ours, and we know nothing of.
 create table transfer_extra (
   contact  text primary key,

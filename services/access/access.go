@@ -60,6 +60,9 @@ var (
 	SupportVictims = Rule{Name: "support victims", Roles: []casework.OwnerRole{casework.VictimStaff}}
 	// KeepRota: read who is on duty; managers and heads say who takes what is urgent out of hours.
 	KeepRota = Rule{Name: "keep the rota", Roles: []casework.OwnerRole{casework.Manager, casework.HeadOfPDU, casework.DutyOfficer}}
+	// ReadDigest: the list for a PDU's multi-agency meeting.
+	ReadDigest = Rule{Name: "read the digest", Roles: []casework.OwnerRole{
+		casework.Administrator, casework.Manager, casework.HeadOfPDU}}
 	// ReadTrail: search and verify the audit trail.
 	ReadTrail = Rule{Name: "read the trail", Roles: []casework.OwnerRole{casework.Auditor}}
 	// Operate: what flows and what is late, without a name.

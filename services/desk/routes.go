@@ -34,6 +34,7 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /matches/{id}/retract", rule: access.RetractMatches, handle: retractNow},
 		{pattern: "GET /matches/{id}/transfer", rule: access.JudgeMatches, handle: transfer, view: "PAGE_VIEW_TRANSFER"},
 		{pattern: "POST /matches/{id}/transfer", rule: access.JudgeMatches, handle: transferNow},
+		{pattern: "GET /digest/{code}/{date}", rule: access.ReadDigest, handle: digest, view: "PAGE_VIEW_DIGEST"},
 		{pattern: "GET /transfers", rule: access.JudgeMatches, handle: transfers, view: "PAGE_VIEW_TRANSFERS"},
 		{pattern: "POST /transfers/{id}/retry", rule: access.JudgeMatches, handle: retryTransfer},
 		{pattern: "GET /matches/{id}/addresses", rule: access.ReadMatches, handle: addresses},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/desk"
@@ -114,7 +115,7 @@ type numbers map[string]string
 func (n numbers) Replace(pattern, at string) string {
 	for prefix, id := range n {
 		if strings.Contains(pattern, prefix) {
-			return strings.NewReplacer("{id}", id, "{$}", "").Replace(at)
+			return strings.NewReplacer("{id}", id, "{code}", id, "{date}", time.Now().Format(time.DateOnly), "{$}", "").Replace(at)
 		}
 	}
 	return strings.NewReplacer("{$}", "").Replace(at)
@@ -139,7 +140,7 @@ func everything(w *world) numbers {
 		"/samples/{id}": fmt.Sprint(sample.ID), "/sampled/{id}": w.read("select min(id)::text from sample_item"),
 		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
 		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),
-		"/people/{id}": fmt.Sprint(p), "/matches/{id} ": fmt.Sprint(waiting.Match),
+		"/digest/": scene.Cardiff, "/people/{id}": fmt.Sprint(p), "/matches/{id} ": fmt.Sprint(waiting.Match),
 		"/v1/matches/{id}": fmt.Sprint(confirmed.Match), "GET /matches/{id}": fmt.Sprint(confirmed.Match),
 	}
 }

@@ -321,7 +321,7 @@ func (d *Digester) Work(ctx context.Context, _ *river.Job[Digest]) error {
 }
 
 func composeDigest(d casework.DayInPDU, desk string, now time.Time) Message {
-	m := Message{Subject: fmt.Sprintf("Reportable: the last 24 hours of %s", d.PDU), Link: desk + "/"}
+	m := Message{Subject: fmt.Sprintf("Reportable: the last 24 hours of %s", d.PDU), Link: fmt.Sprintf("%s/digest/%s/%s", desk, d.PDU, now.In(casework.EnglandAndWales().Zone()).Format(time.DateOnly))}
 	m.Text = fmt.Sprintf(`The last 24 hours of %s, on %s.
 
 %5d  people found in police incidents

@@ -229,6 +229,9 @@ func TestTheDigestSaysHowManyAndNobodysName(t *testing.T) {
 	if len(box.sent) != 1 || !strings.Contains(box.sent[0].Text, "    1  people found in police incidents\n    1  matches that nobody has looked at yet\n    1  incidents that wait for a decision\n    0  actions past") {
 		t.Errorf("got %+v", box.sent)
 	}
+	if link := box.sent[0].Link; link != "https://desk.example/digest/N03SW1/2026-11-18" || !strings.Contains(box.sent[0].Text, link) {
+		t.Errorf("it leads to %s", link)
+	}
 }
 
 func TestTheDigestComesAtEightInTheMorningOnBothSidesOfAClockChange(t *testing.T) {

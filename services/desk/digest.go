@@ -1,0 +1,38 @@
+package desk
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
+)
+
+type digestPage struct {
+	PDU      string
+	From, To time.Time
+	Items    []postgres.DigestItem
+}
+
+// digest is the list for a PDU's multi-agency meeting: who was found in police
+// incidents in the 24 hours before eight in the morning of a day.
+func digest(v *visit) error {
+	day, err := time.ParseInLocation(time.DateOnly, v.PathValue("date"), v.Calendar.Zone())
+	if err != nil {
+		return casework.ErrNotFound
+	}
+	p := digestPage{
+		From: time.Date(day.Year(), day.Month(), day.Day()-1, 8, 0, 0, 0, v.Calendar.Zone()),
+		To:   time.Date(day.Year(), day.Month(), day.Day(), 8, 0, 0, 0, v.Calendar.Zone()),
+	}
+	code := v.PathValue("code")
+	if p.PDU, p.Items, err = v.DB.Digest(v.Context(), v.me.ID, code, p.From, p.To); err != nil {
+		return err
+	}
+	ids := make([]casework.MatchID, len(p.Items))
+	for i, it := range p.Items {
+		ids[i] = it.Match
+	}
+	v.viewed("pdu", code, map[string]any{"date": v.PathValue("date"), "matches": ids})
+	return v.page(http.StatusOK, "digest", p)
+}

@@ -1,0 +1,39 @@
+package desk_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/test/pgtest"
+	"github.com/reportable-incidents/reportable/test/scene"
+)
+
+func TestTheDigestNamesWhomItsReaderMaySeeAndNobodyElse(t *testing.T) {
+	w := open(t)
+	seen := w.Match(scene.Report{Person: w.Person(scene.Case{}), Priority: casework.Urgent})
+	hidden := w.Match(scene.Report{Person: w.Person(scene.Case{Restricted: true})})
+	elsewhere := w.Match(scene.Report{Person: w.Person(scene.Case{PDU: scene.Gwent, Team: scene.OtherTeam, Practitioner: scene.GwentOfficer})})
+	old := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	zone := casework.EnglandAndWales().Zone()
+	day := time.Date(2026, 3, 29, 0, 0, 0, 0, zone) // 23 hours: the clocks go forward
+	for id, at := range map[casework.MatchID]time.Time{
+		seen.Match: day.Add(-15 * time.Hour), hidden.Match: day, elsewhere.Match: day, old.Match: day.Add(-17 * time.Hour),
+	} {
+		pgtest.Exec(t, w.DB, "update match set found_at = $1 where id = $2", at, id)
+	}
+	const at = "/digest/" + scene.Cardiff + "/2026-03-29"
+	page := w.as(t, "administrator").get(at).status(http.StatusOK).count("tr[data-match]", 1).sees("tr[data-match]", "Rhys Tester").
+		sees("tr[data-match]", "not confirmed").sees("main", "Cardiff and Vale").seesNot("body", scene.VictimAddress)
+	if got := page.Find("tr[data-match]").AttrOr("data-match", ""); got != path("%d", seen.Match) {
+		t.Errorf("got match %s", got)
+	}
+	w.as(t, "manager").get(at).count("tr[data-match]", 2) // whose team's the restricted case is
+	w.as(t, "gwent manager").get(at).status(http.StatusNotFound)
+	w.as(t, "practitioner").get(at).status(http.StatusForbidden)
+	w.as(t, "administrator").get("/digest/" + scene.Cardiff + "/yesterday").status(http.StatusNotFound)
+	if n := w.rows("audit where what = 'PAGE_VIEW_DIGEST' and details -> 'matches' @> to_jsonb($1::bigint)", seen.Match); n != 2 {
+		t.Errorf("the trail has %d views of it, want 2", n)
+	}
+}

@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
+)
+
+// DigestItem is one person in one incident of a PDU's day.
+type DigestItem struct {
+	Match        casework.MatchID
+	State        casework.MatchState
+	Band         casework.Band
+	Priority     casework.Priority
+	Role         casework.Role
+	FoundAt      time.Time
+	Force        string
+	Reference    string
+	Kind         casework.Kind
+	Type         string
+	DASH         casework.DASH
+	Domestic     bool
+	Children     bool
+	CRN          string
+	Surname      string
+	Forenames    string
+	RoSH         casework.RoSH
+	Practitioner string // their name
+	Review       casework.ActionState
+	Outcome      casework.Outcome
+}
+
+// Digest is what was found of a PDU between two times, in so far as a viewer who
+// works there may see it, what presses most first. It is casework.ErrNotFound
+// for a PDU that is not the viewer's.
+func (db *DB) Digest(ctx context.Context, viewer casework.AccountID, pdu string, from, to time.Time) (name string, items []DigestItem, err error) {
+	args := pgx.NamedArgs{"viewer": viewer, "pdu": pdu, "from": from, "to": to}
+	err = db.pool.QueryRow(ctx, `
+		select u.name
+		  from pdu u
+		 where u.code = @pdu
+		   and exists (
+		         select 1
+		           from account_role g
+		           left join team t on t.code = g.scope and g.role = 'manager'
+		          where g.account = @viewer
+		            and (   g.role in ('administrator', 'head') and g.scope = u.code
+		                 or g.role = 'manager' and t.pdu = u.code))`, args).Scan(&name)
+	if err != nil {
+		return "", nil, fmt.Errorf("read the digest of %s: %w", pdu, notThere(err))
+	}
+	rows, _ := db.pool.Query(ctx, `
+		select m.id, m.state, m.band, m.priority, m.role, m.found_at, i.force, i.reference, r.kind, r.type, r.dash,
+		       r.domestic_abuse, r.children_present, p.crn, p.surname, p.forenames, p.rosh, coalesce(s.name, ''),
+		       coalesce(a.state, ''), coalesce(d.outcome, '')
+		  from match m
+		  join incident i on i.id = m.incident
+		  join revision r on r.incident = m.incident and r.number = m.revision
+		  join person p on p.id = current_person(m.person)
+		  left join staff s on s.code = p.practitioner
+		  left join action a on a.incident = m.incident and a.person = m.person and a.rule = 'review_incident'
+		  left join lateral (
+		         select outcome
+		           from decision
+		          where action = a.id
+		          order by id desc
+		          limit 1) d on a.state = 'done'
+		 where m.found_at >= @from
+		   and m.found_at < @to
+		   and m.state in ('open', 'unsure', 'confirmed')
+		   and p.pdu = @pdu
+		   and `+actionShown+`
+		 order by array_position(array['urgent', 'high', 'standard'], m.priority), r.domestic_abuse desc, m.id
+		 limit 1000`, args)
+	if items, err = pgx.CollectRows(rows, pgx.RowToStructByPos[DigestItem]); err != nil {
+		return "", nil, fmt.Errorf("read the digest of %s: %w", pdu, problem(err))
+	}
+	return name, items, nil
+}
