@@ -19,6 +19,8 @@ type metrics struct {
 	holidays              prometheus.Gauge
 	missed, silent        prometheus.Gauge
 	unseen                prometheus.Gauge
+
+	enquiries, enquiriesOverdue, unread, unrouted *prometheus.GaugeVec // by force
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -73,6 +75,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "reportable_unseen_actions",
 		Help: "Open actions that no account of their owner may see, or whose owner has none. It is 0.",
 	})
+	byForce := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"force"})
+		r.MustRegister(g)
+		return g
+	}
+	m.enquiries = byForce("reportable_enquiries_open", "What a force was asked and has not answered.")
+	m.enquiriesOverdue = byForce("reportable_enquiries_overdue", "Open enquiries that a force should have answered by now.")
+	m.unread = byForce("reportable_replies_unread", "What a force told besides incidents that nobody has read.")
+	m.unrouted = byForce("reportable_replies_unrouted", "What a force told about somebody who is in no incident, so that it is nobody's to read.")
 	r.MustRegister(m.unseen, m.refused, m.holidays, m.missed, m.silent, m.open, m.overdue, m.oldest, m.changes, m.escalations, m.lateness, m.swept, m.failures)
 	return m
 }
@@ -88,6 +99,19 @@ func (m *metrics) backlog(all []casework.Backlog, now time.Time) {
 		m.open.WithLabelValues(labels...).Set(float64(b.Open))
 		m.overdue.WithLabelValues(labels...).Set(float64(b.Overdue))
 		m.oldest.WithLabelValues(labels...).Set(now.Sub(b.Oldest).Seconds())
+	}
+}
+
+// asked shows what is between probation and each force.
+func (m *metrics) asked(all []casework.EnquiryCount) {
+	for _, g := range []*prometheus.GaugeVec{m.enquiries, m.enquiriesOverdue, m.unread, m.unrouted} {
+		g.Reset()
+	}
+	for _, c := range all {
+		m.enquiries.WithLabelValues(c.Force).Set(float64(c.Open))
+		m.enquiriesOverdue.WithLabelValues(c.Force).Set(float64(c.Overdue))
+		m.unread.WithLabelValues(c.Force).Set(float64(c.Unread))
+		m.unrouted.WithLabelValues(c.Force).Set(float64(c.Unrouted))
 	}
 }
 

@@ -46,6 +46,9 @@ type Store interface {
 	// RouteUnseen gives those that a restriction hides from all of their owner to
 	// somebody cleared.
 	RouteUnseen(ctx context.Context, now time.Time, limit int) ([]casework.ActionChange, error)
+	// CountEnquiries counts what forces were asked and have not answered, and told
+	// and nobody has read.
+	CountEnquiries(ctx context.Context, now time.Time) ([]casework.EnquiryCount, error)
 	// AuditSteps counts steps that should have been taken before a time, and open
 	// actions that nothing would ever be heard of again.
 	AuditSteps(ctx context.Context, before time.Time) (missed, silent int, err error)
@@ -267,7 +270,11 @@ func (n *Notifier) Measure(ctx context.Context) error {
 	if err == nil {
 		n.metrics.unseen.Set(float64(unseen))
 	}
-	return err
+	asked, wrong := n.store.CountEnquiries(ctx, now)
+	if wrong == nil {
+		n.metrics.asked(asked)
+	}
+	return errors.Join(err, wrong)
 }
 
 // Route gives work that a restriction hides from everybody who owns it to

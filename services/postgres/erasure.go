@@ -26,6 +26,9 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 		if err := eraseStragglers(ctx, tx, now, limit); err != nil {
 			return err
 		}
+		if err := eraseReplies(ctx, tx, now, keep); err != nil {
+			return err
+		}
 		ids, err := forgettable(ctx, tx, now, keep, limit, &done)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -91,6 +94,7 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 		batch.Queue(`
 			delete from draft
 			 where action in (select id from action where incident = any(@incidents))`, args)
+		queueEraseEnquiries(&batch, args)
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return err
 		}
