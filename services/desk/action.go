@@ -17,6 +17,7 @@ type actionPage struct {
 	Incident     incidentView
 	Person       personView
 	Timeline     timelineView
+	Asked        enquiriesView
 	IncidentOnly bool // victim staff and duty officers see the incident, not the case
 	MayDecide    bool
 	MayComplete  bool // done by saying so
@@ -68,6 +69,13 @@ func action(v *visit) error {
 			return err
 		}
 		p.Timeline = viewTimeline(entries, v.now)
+		mayAsk := casework.MatchID(0)
+		if a.MatchView.State.Live() {
+			mayAsk = a.Match
+		}
+		if p.Asked, err = v.enquiriesAbout(a.Person, mayAsk); err != nil {
+			return err
+		}
 	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
 	return v.page(http.StatusOK, "action", p)

@@ -28,6 +28,12 @@ func (d *Desk) apiRoutes() []route {
 		{pattern: "POST /v1/actions/{id}/decisions", rule: access.Decide, handle: apiDecide},
 		{pattern: "GET /v1/countersignatures", rule: access.Oversee, handle: apiCountersignatures, view: "API_READ_COUNTERSIGNATURES"},
 		{pattern: "POST /v1/decisions/{id}/countersignature", rule: access.Oversee, handle: apiCountersign},
+		{pattern: "POST /v1/matches/{id}/enquiries", rule: access.ReadMatches, handle: apiAsk},
+		{pattern: "GET /v1/people/{id}/enquiries", rule: access.ReadMatches, handle: apiEnquiries, view: "API_READ_ENQUIRIES"},
+		{pattern: "GET /v1/enquiries/{id}", rule: access.ReadMatches, handle: apiEnquiry, view: "API_READ_ENQUIRY"},
+		{pattern: "GET /v1/replies/{id}", rule: access.ReadMatches, handle: apiReply, view: "API_READ_REPLY"},
+		{pattern: "POST /v1/replies/{id}/opening", rule: access.ReadMatches, handle: apiOpenReply},
+		{pattern: "POST /v1/replies/{id}/reading", rule: access.ReadMatches, handle: apiReadReply},
 		{pattern: "GET /v1/people/{id}/timeline", rule: access.ReadMatches, handle: apiTimeline, view: "API_READ_TIMELINE"},
 	}
 }

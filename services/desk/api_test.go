@@ -162,6 +162,24 @@ func TestTheWholeWayOfAnIncidentByTheAPI(t *testing.T) {
 	worker.call("POST", action+"/decisions", `{"outcome":"recall","rationale":"r","riskChanged":true,"riskReason":"w","managerConsulted":"`+scene.Manager+
 		`","consultedAt":"`+w.Now.Add(-time.Minute).UTC().Format(time.RFC3339)+`"}`, 200)
 	worker.call("GET", path("/v1/people/%d/timeline", person), "", 200)
+	enquiry := `{"force":"62","purpose":"disclosure","from":"2026-01-05","to":"2026-02-05","question":"An application."}`
+	worker.call("POST", at+"/enquiries", strings.Replace(enquiry, "disclosure", "curiosity", 1), 422)
+	asked := worker.call("POST", at+"/enquiries", enquiry, 201)["enquiry"].(float64)
+	worker.call("POST", at+"/enquiries", strings.Replace(enquiry, "}", `,"justification":"Again."}`, 1), 422)
+	reply := path("/v1/replies/%d", w.Told(casework.EnquiryID(asked)))
+	worker.call("GET", path("/v1/enquiries/%d", int(asked)), "", 200)
+	worker.call("GET", path("/v1/people/%d/enquiries", person), "", 200)
+	if got := worker.call("GET", reply, "", 200); got["masked"] != true || got["said"] != nil {
+		t.Error("what became of the disclosure is not masked")
+	}
+	worker.call("POST", reply+"/reading", "", 409)
+	worker.call("POST", reply+"/opening", `{"reason":"curiosity"}`, 422)
+	worker.call("POST", reply+"/opening", `{"reason":"welfare"}`, 200)
+	if got := worker.call("GET", reply, "", 200)["said"].(map[string]any)["outcome"]; got != "disclosed" {
+		t.Errorf("got the outcome %v once it is opened", got)
+	}
+	worker.call("POST", reply+"/reading", "", 200)
+	as("gwent manager").call("GET", reply, "", 404)
 	worker.call("GET", "/v1/matches", "", 403)
 	worker.call("POST", at+"/judgements", `{"verdict":"confirm","seen":"`+seen+`"}`, 404)
 

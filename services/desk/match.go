@@ -39,6 +39,7 @@ type matchPage struct {
 	Newer      bool             // a newer revision came, and the match is not yet scored with it
 	HeldBy     *postgres.Holder // somebody else has it open
 	MayTake    bool
+	Asked      enquiriesView
 	Verdict    string
 	Reason     string
 }
@@ -88,6 +89,13 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 	}
 	entries, err := v.DB.Timeline(v.Context(), v.me.ID, m.Person.ID, 6)
 	if err != nil {
+		return err
+	}
+	mayAsk := casework.MatchID(0)
+	if m.State.Live() {
+		mayAsk = m.ID
+	}
+	if p.Asked, err = v.enquiriesAbout(m.Person.ID, mayAsk); err != nil {
 		return err
 	}
 	p.Timeline = viewTimeline(slices.DeleteFunc(entries, func(e postgres.TimelineEntry) bool { return e.Match == m.ID }), v.now)
@@ -176,8 +184,10 @@ func (v *visit) next(after casework.MatchID, flash string) error {
 }
 
 // opened reports whether the viewer gave a reason to see a match's addresses, lately.
-func (v *visit) opened(id casework.MatchID) bool {
-	at := v.sessions.GetInt64(v.Context(), sessionOpened+fmt.Sprint(id))
+func (v *visit) opened(id casework.MatchID) bool { return v.openedLately(fmt.Sprint(id)) }
+
+func (v *visit) openedLately(what string) bool {
+	at := v.sessions.GetInt64(v.Context(), sessionOpened+what)
 	return at != 0 && v.now.Sub(time.Unix(at, 0)) < openedFor
 }
 

@@ -11,6 +11,7 @@ import (
 type personPage struct {
 	Person   personView
 	Timeline timelineView
+	Asked    enquiriesView
 }
 
 // person shows one person's incidents from every force in one list.
@@ -27,8 +28,16 @@ func person(v *visit) error {
 	if err != nil {
 		return err
 	}
+	mayAsk := casework.MatchID(0)
+	if len(entries) > 0 { // an enquiry belongs to an incident; the newest prompts it
+		mayAsk = entries[0].Match
+	}
+	asked, err := v.enquiriesAbout(p.ID, mayAsk)
+	if err != nil {
+		return err
+	}
 	v.viewed("person", p.ID, nil)
-	return v.page(http.StatusOK, "person", personPage{viewPerson(p, places), viewTimeline(entries, v.now)})
+	return v.page(http.StatusOK, "person", personPage{viewPerson(p, places), viewTimeline(entries, v.now), asked})
 }
 
 // timelineView is a person's incidents, with how often they come.

@@ -39,6 +39,12 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /transfers/{id}/retry", rule: access.JudgeMatches, handle: retryTransfer},
 		{pattern: "GET /matches/{id}/addresses", rule: access.ReadMatches, handle: addresses},
 		{pattern: "POST /matches/{id}/addresses", rule: access.ReadMatches, handle: openAddresses},
+		{pattern: "GET /matches/{id}/ask", rule: access.ReadMatches, handle: ask, view: "PAGE_VIEW_ASK"},
+		{pattern: "POST /matches/{id}/ask", rule: access.ReadMatches, handle: askNow},
+		{pattern: "GET /enquiries/{id}", rule: access.ReadMatches, handle: enquiry, view: "PAGE_VIEW_ENQUIRY"},
+		{pattern: "GET /replies/{id}", rule: access.ReadMatches, handle: reply, view: "PAGE_VIEW_REPLY"},
+		{pattern: "POST /replies/{id}/open", rule: access.ReadMatches, handle: openReply},
+		{pattern: "POST /replies/{id}/read", rule: access.ReadMatches, handle: readReply},
 
 		{pattern: "GET /actions", rule: access.ReadActions, handle: actions, view: "PAGE_VIEW_ACTIONS"},
 		{pattern: "GET /actions/{id}", rule: access.ReadActions, handle: action, view: "PAGE_VIEW_ACTION"},

@@ -134,9 +134,13 @@ func everything(w *world) numbers {
 	if err != nil {
 		w.Fatal(err)
 	}
+	asked := w.Ask("practitioner", waiting.Match, casework.PurposeRisk)
+	told := w.Told(w.Ask("practitioner", waiting.Match, casework.PurposeDisclosure))
+	w.Told(asked)
 	pgtest.Exec(w.TB, w.DB, "insert into rota (region, staff, starts, ends, set_by) values ('N03', $1, now(), now() + interval '1 day', 'test')", scene.Stand)
 	return numbers{
-		"/rota/{id}":    w.read("select min(id)::text from rota"),
+		"/rota/{id}":      w.read("select min(id)::text from rota"),
+		"/enquiries/{id}": fmt.Sprint(asked), "/replies/{id}": fmt.Sprint(told), "/matches/{id}/ask": fmt.Sprint(waiting.Match),
 		"/samples/{id}": fmt.Sprint(sample.ID), "/sampled/{id}": w.read("select min(id)::text from sample_item"),
 		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
 		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),

@@ -57,6 +57,7 @@ var colours = map[string]string{
 	"state.retracted": "red", "state.superseded": "grey", "state.withdrawn": "grey",
 	"action.open": "blue", "action.acknowledged": "turquoise", "action.done": "green", "action.closed": "grey",
 	"priority.urgent": "red", "priority.high": "orange", "priority.standard": "grey",
+	"enquiry.asked": "blue", "enquiry.taken": "turquoise", "enquiry.answered": "green", "enquiry.ended": "grey",
 	"finding.pass": "green", "finding.partial": "yellow", "finding.fail": "red",
 	"rosh.low": "green", "rosh.medium": "blue", "rosh.high": "red", "rosh.very_high": "red",
 }

@@ -23,6 +23,7 @@ type Told struct {
 	Newest     bool
 	Final      bool
 	Enquiry    casework.EnquiryID // 0 where none was asked
+	Purpose    casework.Purpose   // of the enquiry
 	Match      casework.MatchID   // 0 until there is one
 	Person     casework.PersonID
 	ReceivedAt time.Time
@@ -32,12 +33,19 @@ type Told struct {
 	Reply      casework.Reply // empty once erased
 }
 
+// Protected reports whether it may say what became of a disclosure, in
+// whatever form: it is masked until somebody says why they need to see it.
+func (t Told) Protected() bool {
+	return t.Kind == casework.KindDisclosureOutcome || t.Purpose == casework.PurposeDisclosure
+}
+
 // wholeReply reads a reply r for a viewer, as wholeEnquiry does. One that is
 // nobody's work yet is seen by whoever works on the case.
 const wholeReply = `
-	select r.id, r.kind, r.force, r.reference, r.revision, r.status, r.newest, r.final, coalesce(r.enquiry, 0), coalesce(r.match, 0),
+	select r.id, r.kind, r.force, r.reference, r.revision, r.status, r.newest, r.final, coalesce(r.enquiry, 0) as enquiry, coalesce(e.purpose, '') as purpose, coalesce(r.match, 0) as match,
 	       current_person(r.person), r.received_at, r.read_at, coalesce(a.name, ''), r.erased_at is not null, r.body
 	  from reply r
+	  left join enquiry e on e.id = r.enquiry
 	  left join account a on a.subject = r.read_by
 	 where works_on(@viewer, r.person)
 	   and visible(@viewer, r.person)
@@ -46,7 +54,7 @@ const wholeReply = `
 func scanTold(row pgx.CollectableRow) (Told, error) {
 	var t Told
 	var body []byte
-	err := row.Scan(&t.ID, &t.Kind, &t.Force, &t.Reference, &t.Revision, &t.Status, &t.Newest, &t.Final, &t.Enquiry, &t.Match,
+	err := row.Scan(&t.ID, &t.Kind, &t.Force, &t.Reference, &t.Revision, &t.Status, &t.Newest, &t.Final, &t.Enquiry, &t.Purpose, &t.Match,
 		&t.Person, &t.ReceivedAt, &t.ReadAt, &t.ReadBy, &t.Erased, &body)
 	if err == nil && body != nil && json.Unmarshal(body, &t.Reply) != nil {
 		err = fmt.Errorf("reply %d cannot be read", t.ID) // the cause would quote it

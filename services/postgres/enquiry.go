@@ -134,7 +134,7 @@ func (db *DB) OnFile(ctx context.Context, viewer casework.AccountID, person case
 		return found, err
 	}
 	for _, e := range entries {
-		if day := casework.DateOf(e.OccurredAt); e.Force == force && !day.Before(from) && !to.Before(day) {
+		if day := casework.DateOf(e.OccurredAt.In(casework.EnglandAndWales().Zone())); e.Force == force && !day.Before(from) && !to.Before(day) {
 			found.Incidents = append(found.Incidents, e)
 		}
 	}

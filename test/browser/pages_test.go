@@ -36,7 +36,15 @@ func stage(w *world) []state {
 	w.Match(scene.Report{Person: first, Priority: casework.Urgent, Due: 10 * time.Minute, RaisedOnly: casework.DutyOfficer})
 	shift := pgtest.One[int64](w.TB, w.DB, `insert into rota (region, staff, starts, ends, telephone, set_by)
 		values ('N03', $1, now() - interval '1 hour', now() + interval '3 days', '029 2018 0001', 'test') returning id`, scene.Stand)
+	enquiry := w.Ask("practitioner", open.Match, casework.PurposeRisk)
+	told := w.Told(enquiry)
+	masked := w.Told(w.Ask("practitioner", open.Match, casework.PurposeDisclosure))
+	w.Ask("practitioner", open.Match, casework.PurposeEnforcement)
 	return []state{
+		{"ask", "practitioner", fmt.Sprintf("/matches/%d/ask", open.Match)},
+		{"enquiry", "practitioner", fmt.Sprintf("/enquiries/%d", enquiry)},
+		{"reply", "practitioner", fmt.Sprintf("/replies/%d", told)},
+		{"reply-masked", "practitioner", fmt.Sprintf("/replies/%d", masked)},
 		{"home-administrator", "administrator", "/"},
 		{"home-head", "head", "/"},
 		{"queue", "administrator", "/matches"},
