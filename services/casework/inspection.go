@@ -47,6 +47,8 @@ type InspectedArea struct {
 	OversightAsked     int `json:"oversightAsked"`
 	OversightEffective int `json:"oversightEffective"`
 
+	// Actions are the actions that still stand, by rule.
+	Actions []InspectedAction `json:"actions"`
 	// Asked are the items of checklists, by rule.
 	Asked []InspectedItem `json:"asked"`
 	// Stages are the response times.
@@ -56,6 +58,14 @@ type InspectedArea struct {
 	Overdue int `json:"overdue"`
 	// OldestSeconds is the age of the oldest open action.
 	OldestSeconds float64 `json:"oldestSeconds"`
+}
+
+// InspectedAction is how far the actions of one rule have come.
+type InspectedAction struct {
+	Rule         string `json:"rule"`
+	Raised       int    `json:"raised"`
+	Acknowledged int    `json:"acknowledged"`
+	Done         int    `json:"done"`
 }
 
 // InspectedItem is how one thing to think of was answered.

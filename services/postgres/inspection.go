@@ -58,7 +58,7 @@ func (db *DB) InspectFor(ctx context.Context, counted Counted, from, to, now tim
 		var code, name string
 		_, err := pgx.ForEachRow(rows, []any{&code, &name}, func() error {
 			at[code] = len(report.Areas)
-			report.Areas = append(report.Areas, casework.InspectedArea{PDU: code, Name: name, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
+			report.Areas = append(report.Areas, casework.InspectedArea{PDU: code, Name: name, Actions: []casework.InspectedAction{}, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
 			return nil
 		})
 		if err != nil {
@@ -67,12 +67,12 @@ func (db *DB) InspectFor(ctx context.Context, counted Counted, from, to, now tim
 		area := func(pdu string) *casework.InspectedArea {
 			if _, ok := at[pdu]; !ok { // a PDU that the register has no more
 				at[pdu] = len(report.Areas)
-				report.Areas = append(report.Areas, casework.InspectedArea{PDU: pdu, Name: pdu, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
+				report.Areas = append(report.Areas, casework.InspectedArea{PDU: pdu, Name: pdu, Actions: []casework.InspectedAction{}, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
 			}
 			return &report.Areas[at[pdu]]
 		}
 		for _, part := range []func(context.Context, pgx.Tx, pgx.NamedArgs, func(string) *casework.InspectedArea) error{
-			inspectMatches, inspectActions, inspectItems, inspectSamples, inspectStages, inspectOpen,
+			inspectMatches, inspectActions, inspectRules, inspectItems, inspectSamples, inspectStages, inspectOpen,
 		} {
 			if err := part(ctx, tx, args, area); err != nil {
 				return err
@@ -159,6 +159,26 @@ func inspectActions(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area fun
 		to.Reviews, to.Aware, to.Decided, to.RiskChanged, to.Consulted = a.Reviews, a.Aware, a.Decided, a.RiskChanged, a.Consulted
 		to.ToCountersign, to.Countersigned, to.Flagged, to.Escalated = a.ToCountersign, a.Countersigned, a.Flagged, a.Escalated
 		to.VictimStaffAsked, to.VictimStaffTold = a.VictimStaffAsked, a.VictimStaffTold
+		return nil
+	})
+	return err
+}
+
+func inspectRules(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
+	rows, _ := tx.Query(ctx, unseenMatches+`
+		select coalesce(a.pdu, ''),
+		       a.rule,
+		       count(*),
+		       count(*) filter (where a.acked_at is not null),
+		       count(*) filter (where a.state = 'done')
+		  from `+inspectedActions+`
+		 group by grouping sets ((a.pdu, a.rule), (a.rule))
+		 order by 1, 2`, args)
+	var pdu string
+	var i casework.InspectedAction
+	_, err := pgx.ForEachRow(rows, []any{&pdu, &i.Rule, &i.Raised, &i.Acknowledged, &i.Done}, func() error {
+		to := area(pdu)
+		to.Actions = append(to.Actions, i)
 		return nil
 	})
 	return err

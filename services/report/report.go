@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"strconv"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 var files embed.FS
 
 var page = template.Must(template.New("inspection.gohtml").Funcs(template.FuncMap{
-	"share": share, "span": span, "day": day, "bar": bar, "title": title,
+	"share": share, "mark": mark, "span": span, "day": day, "bar": bar, "title": title,
 }).ParseFS(files, "inspection.gohtml"))
 
 // Question is one of the inspectorate's, with its answer for one area.
@@ -45,11 +46,29 @@ func Questions(a casework.InspectedArea) []Question {
 		i := asked[rule]
 		return i.Asked, i.Done + i.NotNeeded
 	}
+	work := map[string]casework.InspectedAction{}
+	for _, i := range a.Actions {
+		work[i.Rule] = i
+	}
+	// of adds up several rules' items.
+	of := func(rules ...string) (of, done int) {
+		for _, rule := range rules {
+			n, k := answered(rule)
+			of, done = of+n, done+k
+		}
+		return of, done
+	}
+	agencies, agenciesAnswered := of("consider_marac", "consider_mappa", "consider_iom")
+	enforcement, enforcementAnswered := of("consider_enforcement")
+	relationship, relationshipAnswered := of("new_relationship")
+	flags, flagsAnswered := of("correct_flags")
+	support, supportAnswered := of("support_victim")
+	visits, visitsAnswered := of("home_visit", "reinstate_contact")
 	q := func(key, text string, of, done int) Question { return Question{key, text, of, done} }
 	children, childrenAnswered := answered("children_enquiry")
 	referral, referralAnswered := answered("children_referral")
 	repeats, repeatsAnswered := answered("repeat_incidents")
-	conditions, conditionsAnswered := answered("check_conditions")
+	conditions, conditionsAnswered := of("check_conditions", "zone_entered")
 	return []Question{
 		q("aware", "Is the practitioner aware of the incident?", a.Reviews, a.Aware),
 		q("decided", "Is a decision on it recorded?", a.Reviews, a.Decided),
@@ -64,6 +83,15 @@ func Questions(a casework.InspectedArea) []Question {
 		q("victimstaff", "Were victim staff told?", a.VictimStaffAsked, a.VictimStaffTold),
 		q("repeats", "Were repeated incidents looked at together?", repeats, repeatsAnswered),
 		q("conditions", "Was it checked against conditions and orders?", conditions, conditionsAnswered),
+		q("enforcement", "Was enforcement, breach or recall decided on?", enforcement, enforcementAnswered),
+		q("agencies", "Were MARAC, MAPPA and integrated offender management thought of or told?", agencies, agenciesAnswered),
+		q("relationship", "Was a possible new relationship asked about?", relationship, relationshipAnswered),
+		q("disclosure", "Was a disclosure applied for, and is its outcome known?", work["disclosure_application"].Raised, work["disclosure_application"].Done),
+		q("enquiries", "Were enquiries to police answered?", work["chase_enquiry"].Raised, work["chase_enquiry"].Done),
+		q("flags", "Were the flags on the case corrected?", flags, flagsAnswered),
+		q("support", "Was support offered to somebody who is a victim?", support, supportAnswered),
+		q("contact", "Was a visit, or more contact, thought of?", visits, visitsAnswered),
+		q("recorded", "Is the incident in the case record?", work["transfer_match"].Raised, work["transfer_match"].Done),
 	}
 }
 
@@ -108,6 +136,9 @@ func CSV(w io.Writer, i casework.Inspection, say func(key, english string) strin
 			} {
 				line(stage+": "+say("seconds."+m.key, m.name), m.value, "")
 			}
+		}
+		for _, action := range a.Actions {
+			line(say("count.actions", "done")+": "+action.Rule, float64(action.Done), strconv.Itoa(action.Raised))
 		}
 		for _, item := range a.Asked {
 			line(say("count.asked", "asked")+": "+item.Rule, float64(item.Done+item.NotNeeded), strconv.Itoa(item.Asked))
@@ -159,6 +190,12 @@ func bar(q Question) int {
 		return 0
 	}
 	return min(200, 200*q.Done/q.Of)
+}
+
+// mark is where seconds stand on a scale out of 200, on which each step is ten
+// times the one before: from a tenth of a second to a month.
+func mark(seconds float64) int {
+	return int(max(0, min(200, 200*(math.Log10(max(seconds, 0.1))+1)/7.5)))
 }
 
 // span says seconds as people do.

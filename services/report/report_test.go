@@ -47,6 +47,13 @@ func inspected(t *testing.T) casework.Inspection {
 		`insert into sample (drawn_by, seed, size, population, pdu, closed_from, closed_to) values ('m', 1, 1, 1, 'A', '2026-10-01', '2026-11-01')`,
 		`insert into sample_item (sample, n, action, decision, practitioner, answers, verdict, judged_at, judged_by)
 		 select s.id, 1, d.action, d.id, 'P', '{"oversight": "fail"}', 'partial', '2026-10-20', 'm' from sample s, decision d`,
+		`insert into action (incident, person, match, rule, owner_role, owner, pdu, priority, ack_due, due, raised_at, state, done_at)
+		 select id, id, id, r.rule, 'practitioner', 'P', 'A', 'high', '2026-10-06', '2026-12-07', '2026-11-01', r.state, case when r.state <> 'open' then timestamptz '2026-10-06' end
+		   from incident, (values ('disclosure_application', 'done'), ('chase_enquiry', 'done'), ('transfer_match', 'done')) r (rule, state) where id = 1`,
+		`update action set state = 'closed', done_at = null, closed_reason = '' where rule = 'chase_enquiry'`,
+		`insert into checklist (action, rule, answer, answered_at)
+		 select a.id, r.rule, case when incident = 1 then r.answer else '' end, case when incident = 1 then now() end
+		   from action a, (values ('consider_marac', 'done'), ('consider_mappa', 'not_needed'), ('consider_enforcement', 'done')) r (rule, answer) where a.rule = 'review_incident'`,
 		`insert into checklist (action, rule, answer, answered_at)
 		 select id, 'children_enquiry', case when incident = 1 then 'done' else '' end, case when incident = 1 then now() end from action where rule = 'review_incident'`,
 		`insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
@@ -74,20 +81,27 @@ func TestEveryQuestionIsAnsweredFromTheRecord(t *testing.T) {
 		}
 	}
 	for question, want := range map[string]string{
-		" Is the practitioner aware of the incident?":                         "2 of 3",
-		"A Is the practitioner aware of the incident?":                        "2 of 2",
-		"B Is the practitioner aware of the incident?":                        "0 of 1",
-		" Is a decision on it recorded?":                                      "1 of 3",
-		" Was a manager consulted, where it was decided?":                     "1 of 1",
-		" Is the decision countersigned where it has to be?":                  "1 of 1",
-		" Was management oversight effective, where closed work was sampled?": "0 of 1",
-		"A Did closed work pass, where it was sampled?":                       "0 of 1",
-		"B Did closed work pass, where it was sampled?":                       "0 of 0",
-		" Was every child asked about?":                                       "1 of 3",
-		"A Were victim staff told?":                                           "1 of 1",
-		"B Were victim staff told?":                                           "0 of 0",
-		" Did the risk change with it, where it was decided?":                 "1 of 1",
-		" Was the risk assessment reviewed when it had to be?":                "0 of 0",
+		" Is the practitioner aware of the incident?":                                "2 of 3",
+		"A Is the practitioner aware of the incident?":                               "2 of 2",
+		"B Is the practitioner aware of the incident?":                               "0 of 1",
+		" Is a decision on it recorded?":                                             "1 of 3",
+		" Was a manager consulted, where it was decided?":                            "1 of 1",
+		" Is the decision countersigned where it has to be?":                         "1 of 1",
+		" Was management oversight effective, where closed work was sampled?":        "0 of 1",
+		"A Did closed work pass, where it was sampled?":                              "0 of 1",
+		"B Did closed work pass, where it was sampled?":                              "0 of 0",
+		" Was every child asked about?":                                              "1 of 3",
+		"A Were victim staff told?":                                                  "1 of 1",
+		"B Were victim staff told?":                                                  "0 of 0",
+		" Did the risk change with it, where it was decided?":                        "1 of 1",
+		" Was the risk assessment reviewed when it had to be?":                       "0 of 0",
+		" Were MARAC, MAPPA and integrated offender management thought of or told?":  "2 of 6",
+		"B Were MARAC, MAPPA and integrated offender management thought of or told?": "0 of 2",
+		" Was enforcement, breach or recall decided on?":                             "1 of 3",
+		"A Was a disclosure applied for, and is its outcome known?":                  "1 of 1",
+		"A Were enquiries to police answered?":                                       "0 of 1",
+		"B Were enquiries to police answered?":                                       "0 of 0",
+		"A Is the incident in the case record?":                                      "1 of 1",
 	} {
 		if got[question] != want {
 			t.Errorf("%s: got %s, want %s", question, got[question], want)
