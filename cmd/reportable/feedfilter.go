@@ -28,6 +28,7 @@ type feedFilter struct {
 	Out       string  `placeholder:"FILE" help:"Where to write what is to be sent, as NDJSON. Default: beside the export, as FILE.filtered.ndjson."`
 	Threshold float64 `default:"0.003" help:"The probability from which somebody might be on the list. Default: ${default}, which is deliberately loose."`
 	Truth     string  `type:"existingfile" placeholder:"FILE" help:"A truth.csv, to say how well the filter does."`
+	Extract   string  `type:"existingfile" placeholder:"FILE" help:"With --truth: the case record's extract that the list was made of. Whoever is not in it is on no list, and does not count as somebody the filter should have kept."`
 }
 
 func (feedFilter) Help() string {
@@ -51,6 +52,7 @@ type filtered struct {
 // truth is how well the filter did, where that is known.
 type truth struct {
 	Concerned     int     `json:"concerned"`
+	NotOnList     int     `json:"concernNobodyOnTheList"` // though somebody on probation then or later
 	ConcernedKept int     `json:"concernedKept"`
 	KeptShare     float64 `json:"concernedKeptShare"`
 	OthersLeft    float64 `json:"othersLeftAtHomeShare"`
@@ -89,8 +91,11 @@ func (f feedFilter) Run(ctx context.Context, to terminal) error {
 		fmt.Fprintf(to.out, "%d records cannot be read and were not judged: see reportable feed check, and send them again when they are put right.\n", answer.Rejected)
 	}
 	if t := answer.Truth; t != nil {
-		fmt.Fprintf(to.out, "By the truth: %d of %d incidents that concern somebody were kept (%.2f%%), and %.1f%% of the others stay at home.\n",
+		fmt.Fprintf(to.out, "By the truth: %d of %d incidents that concern somebody on the list were kept (%.2f%%), and %.1f%% of the others stay at home.\n",
 			t.ConcernedKept, t.Concerned, 100*t.KeptShare, 100*t.OthersLeft)
+		if t.NotOnList > 0 {
+			fmt.Fprintf(to.out, "%d others concern somebody who is not in the extract, so that no list could have said so.\n", t.NotOnList)
+		}
 	}
 	return nil
 }
@@ -243,6 +248,24 @@ func (f feedFilter) write(to terminal, concerns map[string]bool, answer *filtere
 	return errors.Join(out.Flush(), file.Close())
 }
 
+// inExtract says of a CRN whether an extract has it.
+func inExtract(path string) (func(string) bool, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil || len(rows) == 0 || slices.Index(rows[0], "crn") < 0 {
+		return nil, errors.New("the extract cannot be read as a CSV with a column crn")
+	}
+	column, crns := slices.Index(rows[0], "crn"), map[string]bool{}
+	for _, row := range rows[1:] {
+		crns[row[column]] = true
+	}
+	return func(crn string) bool { return crns[crn] }, nil
+}
+
 // measure holds the filter against what is known.
 func (f feedFilter) measure(concerns map[string]bool) (*truth, error) {
 	file, err := os.Open(f.Truth)
@@ -258,10 +281,17 @@ func (f feedFilter) measure(concerns map[string]bool) (*truth, error) {
 	if force < 0 || reference < 0 || crn < 0 {
 		return nil, errors.New("the truth has no columns force, reference and crn")
 	}
-	known := map[string]bool{}
+	listed := func(string) bool { return true }
+	if f.Extract != "" {
+		if listed, err = inExtract(f.Extract); err != nil {
+			return nil, err
+		}
+	}
+	known, elsewhere := map[string]bool{}, map[string]bool{}
 	for _, row := range rows[1:] {
-		if row[force] == f.Force {
-			known[row[reference]] = known[row[reference]] || row[crn] != ""
+		if row[force] == f.Force && row[crn] != "" {
+			known[row[reference]] = known[row[reference]] || listed(row[crn])
+			elsewhere[row[reference]] = true
 		}
 	}
 	var t truth
@@ -277,6 +307,9 @@ func (f feedFilter) measure(concerns map[string]bool) (*truth, error) {
 			others++
 			if !kept {
 				left++
+			}
+			if elsewhere[ref] {
+				t.NotOnList++
 			}
 		}
 	}

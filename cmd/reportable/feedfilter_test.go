@@ -28,27 +28,33 @@ func TestTheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome(t *testing.T) {
 	if _, err := im.Import(t.Context(), casework.Extract{Kind: casework.FullExtract, Date: casework.Date{Year: 2018, Month: 10, Day: 2}}, caseload.Format{}, from); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.SyncWatchList(t.Context(), "63"); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	list, err := os.Create(filepath.Join(dir, "list.ndjson"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer list.Close()
-	if err := caseload.WriteList(t.Context(), db, "63", -1, time.Now(), list, func(int64, int) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	code := execute([]string{"feed", "filter", "--force", "63", "--watchlist", list.Name(), "--out", filepath.Join(dir, "out.ndjson"),
-		"--truth", filepath.Join(pilot, "truth.csv"), "--json", filepath.Join(pilot, "incidents-63-dyfed-powys.json")},
-		terminal{out: &out, err: &out})
-	var answer filtered
-	if err := json.Unmarshal(out.Bytes(), &answer); code != 0 || err != nil {
-		t.Fatalf("exit %d: %v", code, err)
-	}
-	if got := answer.Truth; got.KeptShare < .999 || got.OthersLeft < .8 {
-		t.Errorf("kept %d of %d that concern somebody and left %.3f of the others at home, want .999 and .8", got.ConcernedKept, got.Concerned, got.OthersLeft)
+	for force, export := range map[string]string{"60": "incidents-60-north-wales.ndjson", "61": "incidents-61-gwent.csv",
+		"62": "incidents-62-south-wales.csv", "63": "incidents-63-dyfed-powys.json"} {
+		if _, err := db.SyncWatchList(t.Context(), force); err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		list, err := os.Create(filepath.Join(dir, "list.ndjson"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer list.Close()
+		if err := caseload.WriteList(t.Context(), db, force, -1, time.Now(), list, func(int64, int) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		code := execute([]string{"feed", "filter", "--force", force, "--watchlist", list.Name(), "--out", filepath.Join(dir, "out.ndjson"),
+			"--truth", filepath.Join(pilot, "truth.csv"), "--extract", from.Name(), "--json", filepath.Join(pilot, export)},
+			terminal{out: &out, err: &out})
+		var answer filtered
+		if err := json.Unmarshal(out.Bytes(), &answer); code != 0 || err != nil || answer.Truth == nil {
+			t.Fatalf("force %s: exit %d: %v", force, code, err)
+		}
+		got := answer.Truth
+		t.Logf("force %s: kept %d of %d (%.4f) and left %.4f of the others at home", force, got.ConcernedKept, got.Concerned, got.KeptShare, got.OthersLeft)
+		if got.KeptShare < .999 || got.OthersLeft < .8 {
+			t.Errorf("force %s: kept %d of %d that concern somebody on the list and left %.3f of the others at home, want .999 and .8",
+				force, got.ConcernedKept, got.Concerned, got.OthersLeft)
+		}
 	}
 }
