@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,12 +45,17 @@ func TestTheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		code := execute([]string{"feed", "filter", "--force", force, "--watchlist", list.Name(), "--out", filepath.Join(dir, "out.ndjson"),
-			"--truth", filepath.Join(pilot, "truth.csv"), "--extract", from.Name(), "--json", filepath.Join(pilot, export)},
-			terminal{out: &out, err: &out})
+		filter := feedFilter{feedSource: feedSource{Force: force, File: filepath.Join(pilot, export), JSON: true}, Watchlist: list.Name(),
+			Out: filepath.Join(dir, "out.ndjson"), Threshold: 0.003, Truth: filepath.Join(pilot, "truth.csv"), Extract: from.Name(),
+			only: func(reference string) bool {
+				h := fnv.New32()
+				h.Write([]byte(reference))
+				return h.Sum32()%part == 0
+			}}
+		err = filter.Run(t.Context(), terminal{out: &out, err: &out})
 		var answer filtered
-		if err := json.Unmarshal(out.Bytes(), &answer); code != 0 || err != nil || answer.Truth == nil {
-			t.Fatalf("force %s: exit %d: %v", force, code, err)
+		if err := errors.Join(err, json.Unmarshal(out.Bytes(), &answer)); err != nil || answer.Truth == nil {
+			t.Fatalf("force %s: %v", force, err)
 		}
 		got := answer.Truth
 		t.Logf("force %s: kept %d of %d (%.4f) and left %.4f of the others at home", force, got.ConcernedKept, got.Concerned, got.KeptShare, got.OthersLeft)

@@ -52,6 +52,9 @@ type ForceDoor struct {
 	// TLS layer has verified, to a force. Where it is not empty, a certificate
 	// and a key must be of the same force.
 	Certificates map[string]string
+	// Wrong slows down whoever shows one wrong key after the other. Nil slows
+	// nobody.
+	Wrong *WrongKeys
 	// Refused is told why somebody was not let in, with the force if it is
 	// known. May be nil.
 	Refused func(force, reason string)
@@ -105,6 +108,11 @@ func (d ForceDoor) who(r *http.Request) (force string, refusal *Refusal) {
 	known, err := d.Keys.ForceByKey(r.Context(), HashForceKey(key))
 	switch {
 	case errors.Is(err, casework.ErrNotFound):
+		if after := d.Wrong.seen(r.RemoteAddr, time.Now()); after > 0 {
+			return force, &Refusal{Status: http.StatusTooManyRequests, Type: "too-many-wrong-keys", RetryAfter: int(after.Seconds()) + 1,
+				UserMessage:      "Too many wrong keys came from this address.",
+				DeveloperMessage: "Wait for Retry-After seconds and send the right key. A right key is let in at any time."}
+		}
 		return force, &Refusal{Status: http.StatusUnauthorized, Type: "bad-key", UserMessage: "The key is not valid.",
 			DeveloperMessage: "The key is unknown, has expired or was revoked. Ask for a new one; two may be live at once."}
 	case err != nil:

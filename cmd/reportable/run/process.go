@@ -111,7 +111,7 @@ func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process
 		process.Desk = process.serve("desk", l.desk, routes)
 	}
 	police := http.NewServeMux() // what forces send, and whom they are told of, share an address and a door
-	door := access.ForceDoor{Keys: access.Remember(p.DB, time.Second), Certificates: o.Clients, Log: p.Log}
+	door := access.ForceDoor{Keys: access.Remember(p.DB, time.Second), Wrong: &access.WrongKeys{}, Certificates: o.Clients, Log: p.Log}
 	if has("caseload") {
 		routes, lists := p.caseload(door)
 		process.add(lists)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// part: every incident is judged.
+const part = 1
