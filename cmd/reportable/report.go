@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/services/report"
 )
 
@@ -19,6 +21,7 @@ type inspectionCommand struct {
 	From   string `required:"" placeholder:"DATE" help:"The first day, as 2026-10-01."`
 	To     string `required:"" placeholder:"DATE" help:"The last day, which is included."`
 	Format string `enum:"html,csv,json" default:"html" help:"html, csv or json. Default: ${default}."`
+	identity
 	Output string `short:"o" placeholder:"FILE" help:"Write to FILE instead of the standard output."`
 }
 
@@ -42,7 +45,20 @@ func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) 
 	}
 	defer done()
 	now := time.Now()
-	answers, err := db.Inspect(ctx, from, last.AddDate(0, 0, 1), now)
+	who, subject, err := i.who(ctx, db, access.Inspect)
+	if err != nil {
+		return err
+	}
+	counted, err := db.Counts(ctx, who)
+	if err != nil {
+		return err
+	}
+	err = db.Record(ctx, postgres.Audit{Actor: subject, What: "INSPECTION_REPORTED", Service: "reportable", SubjectType: "inspection",
+		Details: map[string]any{"from": i.From, "to": i.To}})
+	if err != nil {
+		return err
+	}
+	answers, err := db.InspectFor(ctx, counted, from, last.AddDate(0, 0, 1), now)
 	if err != nil {
 		return err
 	}

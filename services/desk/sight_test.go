@@ -60,6 +60,16 @@ func TestARestrictedCaseDoesNotExistForOthers(t *testing.T) {
 	if got := w.rows("audit where what = 'MATCH_EXPLAINED'"); got != 2*explained {
 		t.Errorf("got %d lines in the trail, want one for each reading, %d", got, 2*explained)
 	}
+	for who, want := range map[string]int{"administrator": 0, "gwent administrator": 0, "cleared administrator": 1, "practitioner": 1} {
+		a, rows := w.Accounts[who], 0
+		err := w.DB.ExportFor(t.Context(), a.ID, a.Subject, "matches", func([]string) error { return nil }, func([]any) error { rows++; return nil })
+		if err != nil || rows != want {
+			t.Errorf("the export to %s: got %d matches and %v, want %d", who, rows, err, want)
+		}
+		if w.rows("audit where what = 'EXPORT_MATCHES' and actor = $1", a.Subject) != 1 {
+			t.Errorf("the export to %s is not on the trail", who)
+		}
+	}
 	w.as(t, "administrator").get("/matches").count("tr[data-match]", 0).sees(".desk-counts", "0 matches waiting")
 	w.as(t, "administrator").get("/").sees("[data-count=queue]", "0")
 	w.as(t, "cleared administrator").get("/matches").count("tr[data-match]", 1).sees(".desk-counts", "1 match waiting")

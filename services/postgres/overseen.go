@@ -62,3 +62,17 @@ func (db *DB) overseen(ctx context.Context, which string, args pgx.NamedArgs) ([
 	}
 	return all, nil
 }
+
+// Counts is what an account may count: managers and heads the PDUs where they
+// oversee work, without whom they may not see; everybody else, everything.
+func (db *DB) Counts(ctx context.Context, who casework.Account) (Counted, error) {
+	if who.ID == 0 || who.Has(casework.Auditor) {
+		return Counted{}, nil
+	}
+	c := Counted{Viewer: who.ID, PDUs: []string{}}
+	places, err := db.Overseen(ctx, who.ID)
+	for _, o := range places {
+		c.PDUs = append(c.PDUs, o.PDU)
+	}
+	return c, err
+}

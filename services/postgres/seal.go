@@ -4,8 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +19,8 @@ import (
 // hash before it, so that nothing can be changed, removed or put between
 // without breaking every seal that follows. A chain cannot show that its end
 // was cut off, or that all of it was computed anew: for that the head is
-// logged, and printed by audit verify, to be kept in another place.
+// logged every minute, and printed by audit head, to be kept in another place
+// and given to audit verify.
 
 // sealing is the advisory lock of the one sealer.
 const sealing = 0x7365616c // "seal"
@@ -31,6 +36,17 @@ type Seal struct {
 
 // String is the head in the form in which it is kept in another place.
 func (s Seal) String() string { return fmt.Sprintf("%d:%x", s.Seq, s.Hash) }
+
+// ParseSeal reads what String gives.
+func ParseSeal(text string) (Seal, error) {
+	seq, hash, ok := strings.Cut(strings.TrimSpace(text), ":")
+	n, err := strconv.ParseInt(seq, 10, 64)
+	sum, wrong := hex.DecodeString(hash)
+	if !ok || err != nil || wrong != nil || n < 0 || len(sum) != sha256.Size && (n > 0 || len(sum) > 0) {
+		return Seal{}, errors.New("a head of the audit trail is a number, a colon and 64 hexadecimal digits")
+	}
+	return Seal{Seq: n, Hash: sum}, nil
+}
 
 // MarshalText writes what String gives.
 func (s Seal) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -132,6 +148,19 @@ func auditHead(ctx context.Context, tx pgx.Tx) (Seal, error) {
 	return heads[0], nil
 }
 
+// AuditHead is the end of the chain as it stands.
+func (db *DB) AuditHead(ctx context.Context) (Seal, error) {
+	var head Seal
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) (err error) {
+		head, err = auditHead(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return head, fmt.Errorf("read the head of the audit trail: %w", problem(err))
+	}
+	return head, nil
+}
+
 // RunSealer seals the trail each second until ctx ends. Any number may run.
 func (db *DB) RunSealer(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
@@ -161,6 +190,7 @@ type AuditProof struct {
 	Unsealed int64        `json:"unsealed"` // lines of the last moments, still to be chained
 	Head     Seal         `json:"head"`     // to be compared with one kept elsewhere
 	Faults   []AuditFault `json:"faults"`   // the first of them; empty if the trail is whole
+	kept     map[int64][]Seal
 }
 
 // maxFaults is how many faults are worth telling apart.
@@ -168,12 +198,21 @@ const maxFaults = 20
 
 // VerifyAudit computes the whole chain again and compares. It tells progress
 // how many lines it has seen, if that is not nil. It reads one snapshot, a
-// line at a time.
-func (db *DB) VerifyAudit(ctx context.Context, progress func(seen int64)) (AuditProof, error) {
-	var proof AuditProof
+// line at a time. Heads of the chain that were kept in another place must be in
+// it: else its end was cut off, or all of it computed anew.
+func (db *DB) VerifyAudit(ctx context.Context, progress func(seen int64), kept ...Seal) (AuditProof, error) {
+	proof := AuditProof{kept: map[int64][]Seal{}}
+	for _, k := range kept {
+		proof.kept[k.Seq] = append(proof.kept[k.Seq], k)
+	}
 	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := proof.chain(ctx, tx, progress); err != nil {
 			return err
+		}
+		for _, k := range kept {
+			if k.Seq > proof.Head.Seq {
+				proof.fault(AuditFault{Seq: proof.Head.Seq + 1, Fault: fmt.Sprintf("the end was cut off: a head kept elsewhere is of seal %d", k.Seq)})
+			}
 		}
 		return proof.strays(ctx, tx)
 	})
@@ -220,6 +259,11 @@ func (p *AuditProof) chain(ctx context.Context, tx pgx.Tx, progress func(int64))
 			p.fault(AuditFault{Seq: seal.Seq, Fault: "the line is missing"})
 		case string(line.hash(p.Head.Hash)) != string(seal.Hash):
 			p.fault(AuditFault{Seq: seal.Seq, Audit: line.ID, Fault: "the line, or its seal, was changed"})
+		}
+		for _, k := range p.kept[seal.Seq] {
+			if string(k.Hash) != string(seal.Hash) {
+				p.fault(AuditFault{Seq: seal.Seq, Audit: line.ID, Fault: "the chain is not the one whose head was kept elsewhere"})
+			}
 		}
 		// Go on from the seal as it stands, so that one change is one fault.
 		p.Head = seal

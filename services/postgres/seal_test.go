@@ -172,3 +172,49 @@ func BenchmarkVerifyAudit(b *testing.B) {
 	}
 	b.ReportMetric(float64(lines*b.N)/b.Elapsed().Seconds(), "lines/s")
 }
+
+func TestAHeadKeptElsewhereShowsThatTheEndIsGone(t *testing.T) {
+	db := trail(t, 20)
+	head, err := db.AuditHead(t.Context())
+	if err != nil || head.Seq != 20 {
+		t.Fatalf("got head %d and error %v, want 20", head.Seq, err)
+	}
+	kept, err := postgres.ParseSeal(head.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := func(kept ...postgres.Seal) (all []string) {
+		t.Helper()
+		proof, err := db.VerifyAudit(t.Context(), nil, kept...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range proof.Faults {
+			all = append(all, f.Fault)
+		}
+		return all
+	}
+	if got := faults(kept); len(got) != 0 {
+		t.Errorf("a whole chain: got %q", got)
+	}
+	behind(t, db, "delete from audit_seal where seq > 15")
+	behind(t, db, "delete from audit where id not in (select audit from audit_seal)")
+	if got := faults(); len(got) != 0 {
+		t.Errorf("without a head: got %q, and a chain cannot tell", got)
+	}
+	if got := faults(kept); len(got) != 1 || !strings.Contains(got[0], "cut off") {
+		t.Errorf("the end is gone: got %q", got)
+	}
+	pgtest.Exec(t, db, "insert into audit (actor, what, service) select 'forged', 'X', 'desk' from generate_series(1, 5)")
+	if _, err := db.SealAudit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := faults(kept); len(got) != 1 || !strings.Contains(got[0], "not the one whose head was kept") {
+		t.Errorf("another end: got %q", got)
+	}
+	for _, wrong := range []string{"", "20", "x:ab", "20:zz", "20:abcd"} {
+		if _, err := postgres.ParseSeal(wrong); err == nil {
+			t.Errorf("%q was taken for a head", wrong)
+		}
+	}
+}
