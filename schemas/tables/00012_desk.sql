@@ -172,6 +172,9 @@ create index match_second_look on match (judged_at, id) where second_look and st
 -- The trail is searched by day as well.
 create index audit_at on audit (at);
 
+-- To whom somebody was referred with a decision: codes, empty for nobody.
+alter table decision add referrals text[] not null default '{}';
+
 -- How somebody wants a page: the filter of the queue.
 create table preference (
   account  bigint not null references account,

@@ -248,6 +248,9 @@ func apiJudge(v *visit) error {
 	in.Reason = strings.TrimSpace(in.Reason)
 	switch in.Verdict {
 	case casework.VerdictConfirm:
+		if m, err := v.DB.Match(v.Context(), v.me.ID, casework.MatchID(id)); err == nil && m.State == casework.MatchRetracted && in.Reason == "" {
+			return invalid{[]string{"match.reason.missing"}}
+		}
 	case casework.VerdictDismiss, casework.VerdictUnsure, casework.VerdictRetract:
 		if in.Reason == "" {
 			return invalid{[]string{"match.reason.missing"}}
@@ -346,7 +349,7 @@ func apiAction(v *visit) error {
 	}
 	decisions := []map[string]any{}
 	for _, d := range a.Decisions {
-		decisions = append(decisions, map[string]any{"id": d.ID, "outcome": d.Outcome, "rationale": d.Rationale, "riskChanged": d.RiskChanged,
+		decisions = append(decisions, map[string]any{"id": d.ID, "outcome": d.Outcome, "rationale": d.Rationale, "riskChanged": d.RiskChanged, "referrals": d.Referrals,
 			"by": d.By, "at": d.At, "countersignNeeded": d.CountersignNeeded, "countersignedBy": d.CountersignedBy})
 	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
@@ -379,11 +382,12 @@ func apiDecide(v *visit) error {
 		RiskReason       string           `json:"riskReason"`
 		ManagerConsulted string           `json:"managerConsulted"`
 		ConsultedAt      time.Time        `json:"consultedAt"`
+		Referrals        []string         `json:"referrals"`
 	}
 	if err := v.body(&in); err != nil {
 		return err
 	}
-	form := map[string]string{"outcome": string(in.Outcome), "rationale": strings.TrimSpace(in.Rationale), "risk_reason": strings.TrimSpace(in.RiskReason), "manager": in.ManagerConsulted}
+	form := map[string]string{"outcome": string(in.Outcome), "rationale": strings.TrimSpace(in.Rationale), "risk_reason": strings.TrimSpace(in.RiskReason), "manager": in.ManagerConsulted, "referrals": strings.Join(in.Referrals, ",")}
 	if in.RiskChanged != nil {
 		form["risk"] = map[bool]string{true: "yes", false: "no"}[*in.RiskChanged]
 	}

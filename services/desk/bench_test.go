@@ -73,7 +73,17 @@ func BenchmarkPages(b *testing.B) {
 	aMillionClosed(b, s.DB)
 	b.Logf("the scene took %.0f s", time.Since(began).Seconds())
 
+	manager := s.Accounts["manager"]
+	sample, err := s.DB.DrawSample(b.Context(), casework.Sample{PDU: scene.Cardiff, Size: 20, Seed: 4711, From: s.Now.AddDate(0, 0, -90), To: s.Now.AddDate(0, 0, 1)}, manager, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, items, err := s.DB.Sample(b.Context(), manager.ID, sample.ID)
+	if err != nil {
+		b.Fatal(err)
+	}
 	walk(b, s.DB, map[string]string{
+		"/samples/{id}": fmt.Sprint(sample.ID), "/sampled/{id}": fmt.Sprint(items[0].ID),
 		"/matches/{id}": fmt.Sprint(first.Match), "/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
 		"/actions/{id}": fmt.Sprint(first.Practitioner), "/countersign/{id}": fmt.Sprint(decision), "/staff/{code}": scene.Practitioner,
 		"/people/{id}": fmt.Sprint(pgtest.One[int64](b, s.DB, `select person from match group by person order by count(*) desc limit 1`)),

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -19,8 +20,11 @@ var outcomes = []casework.Outcome{
 	casework.OutcomeNotOurPerson, casework.OutcomeNoChange,
 }
 
+// referrals that a decision may say were made, in the order of the form.
+var referrals = []string{"children", "adults", "marac", "mappa", "mental_health", "substances", "accommodation", "police"}
+
 // decisionFields are what the form has, for its draft.
-var decisionFields = []string{"outcome", "rationale", "risk", "risk_reason", "manager",
+var decisionFields = []string{"outcome", "rationale", "risk", "risk_reason", "manager", "referrals",
 	"consulted-day", "consulted-month", "consulted-year", "consulted-hour", "consulted-minute"}
 
 type decisionPage struct {
@@ -78,6 +82,7 @@ func decide(v *visit) error {
 	for _, name := range decisionFields {
 		form[name] = v.field(name)
 	}
+	form["referrals"] = strings.Join(v.PostForm["referrals"], ",")
 	if v.field("draft") != "" {
 		if !a.Owns {
 			return casework.ErrNotFound
@@ -127,6 +132,12 @@ func (v *visit) readDecision(a postgres.ActionView, form map[string]string) (pos
 		wrong("risk_reason", "decision.wrong.riskreason")
 	case tooLong(d.RiskReason):
 		wrong("risk_reason", "match.reason.long")
+	}
+	if form["referrals"] != "" {
+		d.Referrals = slices.Compact(slices.Sorted(slices.Values(strings.Split(form["referrals"], ","))))
+	}
+	if slices.ContainsFunc(d.Referrals, func(r string) bool { return !slices.Contains(referrals, r) }) {
+		wrong("referrals", "decision.wrong.referrals")
 	}
 	if d.ManagerConsulted != "" {
 		var ok bool
@@ -181,6 +192,14 @@ func (v *visit) momentIn(form map[string]string, name string) (time.Time, bool) 
 	at := time.Date(n[2], time.Month(n[1]), n[0], n[3], n[4], 0, 0, v.Calendar.Zone())
 	same := at.Day() == n[0] && int(at.Month()) == n[1] && at.Year() == n[2] && n[3] < 24 && n[4] < 60
 	return at, same
+}
+
+// Referrals are the boxes of who was asked to help.
+func (decisionPage) Referrals() []string { return referrals }
+
+// Referred says of one of them that it is ticked.
+func (p decisionPage) Referred(to string) bool {
+	return slices.Contains(strings.Split(p.Form["referrals"], ","), to)
 }
 
 // Parts are the boxes for when a manager was consulted.

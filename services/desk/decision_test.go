@@ -95,13 +95,21 @@ func TestADraftIsKeptForItsWriterAlone(t *testing.T) {
 	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
 	u := w.as(t, "practitioner")
 	at := path("/actions/%d/decision", m.Practitioner)
-	u.get(at).submit("main form[action$=decision]", "rationale", "Half a thought", "draft", "1").status(http.StatusOK).
+	u.get(at).submit("main form[action$=decision]", "rationale", "Half a thought", "referrals", "children", "referrals", "marac", "draft", "1").status(http.StatusOK).
+		count("input[name=referrals][checked]", 2).
 		sees(".govuk-notification-banner", "Draft saved").sees("textarea[name=rationale]", "Half a thought")
 	pgtest.Exec(t, w.DB, "update person set practitioner = $1", scene.Stand)
 	pgtest.Exec(t, w.DB, "update action set owner = $1 where id = $2", scene.Stand, m.Practitioner)
 	w.as(t, "second practitioner").get(at).status(http.StatusOK).seesNot("textarea[name=rationale]", "Half a thought")
 	u.get(at).status(http.StatusNotFound)
-	w.as(t, "second practitioner").get(at).submit("main form[action$=decision]", filled()...).status(http.StatusOK)
+	form := w.as(t, "second practitioner").get(at).count("input[name=referrals][checked]", 0)
+	form.submit("main form[action$=decision]", append(filled(), "referrals", "the moon")...).status(http.StatusUnprocessableEntity).
+		sees(".govuk-error-summary", "Choose referrals from the list")
+	form.submit("main form[action$=decision]", append(filled(), "referrals", "marac", "referrals", "children")...).status(http.StatusOK).
+		sees(".govuk-summary-card", "Children's services").sees(".govuk-summary-card", "MARAC")
+	if got := w.read("select array_to_string(referrals, ' ') from decision"); got != "children marac" {
+		t.Errorf("got the referrals %q", got)
+	}
 }
 
 func TestTwoDecisionsOnOneActionAreNotPossible(t *testing.T) {

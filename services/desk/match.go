@@ -34,6 +34,7 @@ type matchPage struct {
 	Timeline   timelineView
 	Unverified bool
 	Waiting    bool             // for a verdict
+	Restore    bool             // retracted, and may be confirmed again
 	SecondLook bool             // dismissed, and grave enough for a second pair of eyes
 	Again      bool             // it was judged before, of other facts
 	Newer      bool             // a newer revision came, and the match is not yet scored with it
@@ -73,9 +74,10 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		Verdict:   v.PostFormValue("verdict"),
 		Reason:    v.PostFormValue("reason"),
 	}
+	p.Restore = m.MayJudge && m.State == casework.MatchRetracted
 	p.Unverified = m.State != casework.MatchConfirmed
 	p.SecondLook = m.MayJudge && (m.SecondLook || needsSecondLook(m)) && !judgedBy(m, v.me.Subject)
-	if p.Waiting || p.SecondLook {
+	if p.Waiting || p.SecondLook || p.Restore {
 		holder, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), false)
 		if err != nil {
 			return err
@@ -134,6 +136,9 @@ func judge(v *visit) error {
 	var mistakes []fieldError
 	switch verdict {
 	case casework.VerdictConfirm:
+		if m.State == casework.MatchRetracted && reason == "" {
+			mistakes = append(mistakes, fieldError{"reason", "match.reason.missing"})
+		}
 	case casework.VerdictDismiss, casework.VerdictUnsure:
 		if reason == "" {
 			mistakes = append(mistakes, fieldError{"reason", "match.reason.missing"})

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -31,6 +32,33 @@ func TestARetractionFlagsDecisionsAndIsTold(t *testing.T) {
 	}
 	admin.get(path("/matches/%d", m.Match)).sees(".desk-unverified", "do not act")
 	w.as(t, "practitioner").get(path("/actions/%d", m.Practitioner)).sees(".govuk-summary-card", "The match was retracted: decide again")
+}
+
+func TestAWrongRetractionIsFollowedByAnotherConfirmation(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	rival := w.Match(scene.Report{Person: w.Person(scene.Case{}), Incident: m.Incident})
+	w.Judge("administrator", m.Match, casework.VerdictConfirm)
+	pgtest.Exec(t, w.DB, "update match set transferred_at = now(), contact = 'C-1' where id = $1", m.Match)
+	w.Judge("administrator", m.Match, casework.VerdictRetract)
+	at := path("/matches/%d", m.Match)
+	w.as(t, "manager").get(at).count("form.desk-restore", 0) // they may take back, and not judge
+	page := w.as(t, "administrator").get(at).sees("form.desk-restore", "after all")
+	page.submit("form.desk-restore").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "Enter a reason")
+	page.submit("form.desk-restore", "reason", "The twin was in prison.").status(http.StatusOK).sees("h1", "Transfer to the case record")
+	page.user.get(at).sees(".desk-judged", "The twin was in prison.").sees(".desk-judged", "because of the test").count("form.desk-restore", 0)
+	if got := w.read("select state || ' ' || (transferred_at is null)::text from match where id = $1", m.Match); got != "confirmed true" {
+		t.Errorf("got %s, want it confirmed and to be transferred again", got)
+	}
+	if got := w.read("select string_agg(verdict, ' ' order by id) from judgement where match = $1", m.Match); got != "confirm retract confirm" {
+		t.Errorf("the record says %s", got)
+	}
+	if got := w.read("select state from match where id = $1", rival.Match); got != "dismissed" {
+		t.Errorf("the other candidate is %s, want dismissed", got)
+	}
+	if w.rows("event where subject = 'matches.confirmed'") != 2 {
+		t.Error("the second confirmation is no event")
+	}
 }
 
 func TestOnlyAConfirmationCanBeRetractedAndNotByAPractitioner(t *testing.T) {

@@ -195,6 +195,7 @@ type NewDecision struct {
 	RiskReason        string
 	ManagerConsulted  string // staff code, or empty
 	ConsultedAt       time.Time
+	Referrals         []string // codes of who was asked to help
 	CountersignNeeded bool
 	// CountersignDue is when a countersignature that is missing goes up to the head of PDU.
 	CountersignDue time.Time
@@ -224,7 +225,7 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 			return err
 		}
 		args := pgx.NamedArgs{
-			"action": d.Action, "outcome": d.Outcome, "rationale": d.Rationale,
+			"action": d.Action, "outcome": d.Outcome, "rationale": d.Rationale, "referrals": d.Referrals,
 			"changed": d.RiskChanged, "why": d.RiskReason, "manager": d.ManagerConsulted, "consulted": nil,
 			"countersign": d.CountersignNeeded, "by": d.By.Subject,
 		}
@@ -233,8 +234,8 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 		}
 		var id int64
 		err = tx.QueryRow(ctx, `
-			insert into decision (action, outcome, rationale, risk_changed, risk_reason, manager_consulted, consulted_at, countersign_needed, by)
-			values (@action, @outcome, @rationale, @changed, @why, @manager, @consulted, @countersign, @by)
+			insert into decision (action, outcome, rationale, risk_changed, risk_reason, manager_consulted, consulted_at, referrals, countersign_needed, by)
+			values (@action, @outcome, @rationale, @changed, @why, @manager, @consulted, coalesce(@referrals::text[], '{}'), @countersign, @by)
 			returning id`, args).Scan(&id)
 		if err != nil {
 			return err

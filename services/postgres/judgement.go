@@ -135,7 +135,8 @@ var auditOf = map[casework.Verdict]string{
 
 // mayFollow says which verdicts a state leaves open. A dismissal may be
 // confirmed by a second pair of eyes (dismissed again) or overruled; a
-// confirmation can only be retracted.
+// confirmation can only be retracted, and a retraction that was wrong itself
+// only be followed by another confirmation: nothing is undone silently.
 func mayFollow(state casework.MatchState, v casework.Verdict) bool {
 	switch state {
 	case casework.MatchOpen, casework.MatchUnsure:
@@ -144,6 +145,8 @@ func mayFollow(state casework.MatchState, v casework.Verdict) bool {
 		return v == casework.VerdictConfirm || v == casework.VerdictDismiss
 	case casework.MatchConfirmed:
 		return v == casework.VerdictRetract
+	case casework.MatchRetracted:
+		return v == casework.VerdictConfirm
 	}
 	return false
 }
@@ -218,6 +221,10 @@ func (m judged) judge(ctx context.Context, tx pgx.Tx, v casework.Verdict, by, re
 		       state_reason = @reason,
 		       judged_at = now(),
 		       updated_at = now(),
+		       -- what was taken back and is confirmed again is asked for again: its contact
+		       -- may have been withdrawn from the case record
+		       transferred_at = case when state <> 'retracted' then transferred_at end,
+		       contact = case when state <> 'retracted' then contact end,
 		       -- one pair of eyes is too few where the match was strong or a mistake would be grave
 		       second_look = @state = 'dismissed'
 		                 and @reason <> '`+anotherCandidate+`'

@@ -282,6 +282,7 @@ type DecisionView struct {
 	RiskReason        string
 	ManagerConsulted  string // their name
 	ConsultedAt       *time.Time
+	Referrals         []string // codes of who was asked to help
 	CountersignNeeded bool
 	BySubject         string
 	By                string
@@ -360,7 +361,7 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 func (db *DB) decisions(ctx context.Context, which string, args pgx.NamedArgs) ([]DecisionView, error) {
 	rows, _ := db.pool.Query(ctx, `
 		select d.id, d.action, d.outcome, d.rationale, d.risk_changed, d.risk_reason,
-		       coalesce(c.name, d.manager_consulted), d.consulted_at, d.countersign_needed,
+		       coalesce(c.name, d.manager_consulted), d.consulted_at, d.referrals, d.countersign_needed,
 		       d.by, coalesce(b.name, d.by), d.at,
 		       coalesce(k.name, d.countersigned_by, ''), d.countersigned_at, d.countersign_note,
 		       d.flagged_at, d.flagged_why
