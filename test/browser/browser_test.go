@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +30,8 @@ type world struct {
 
 func open(t *testing.T, settings ...func(*desk.Config)) *world {
 	t.Helper()
-	path := chromium(t)
+	t.Parallel()
+	chromium(t)
 	s := scene.New(t)
 	config := desk.Config{DB: s.DB, Demo: true, Targets: notifier.Default().Targets}
 	for _, set := range settings {
@@ -41,35 +43,65 @@ func open(t *testing.T, settings ...func(*desk.Config)) *world {
 	}
 	server := httptest.NewServer(d.Routes())
 	t.Cleanup(server.Close)
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	browser, stopBrowser := chromedp.NewContext(allocator)
-	t.Cleanup(stopBrowser)
-	if err := chromedp.Do(browser); err != nil {
+	browser, err := chromiums()
+	if err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
 	return &world{s, server.URL, browser}
 }
 
-// chromium is where the browser is. In CI its absence is a failure.
-func chromium(t *testing.T) string {
-	t.Helper()
+// chromiums starts the one browser of this package. Each tab has cookies of its
+// own, so that tests share it side by side; they wait for pages most of the time.
+var chromiums = sync.OnceValues(func() (context.Context, error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(found()), chromedp.DisableGPU, chromedp.NoSandbox,
+		chromedp.UserDataDir(profile),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	browser, stopBrowser := chromedp.NewContext(allocator)
+	closing = func() { stopBrowser(); stop() }
+	return browser, chromedp.Do(browser)
+})
+
+// profile is the browser's own folder, and closing ends it.
+var (
+	profile string
+	closing = func() {}
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if profile, err = os.MkdirTemp("", "reportable-browser-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	closing()
+	os.RemoveAll(profile)
+	os.Exit(code)
+}
+
+// found is where a browser is, or nothing.
+func found() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
+	}
+	return ""
+}
+
+// chromium asks for a browser. In CI its absence is a failure.
+func chromium(t *testing.T) {
+	t.Helper()
+	if found() != "" {
+		return
 	}
 	const remedy = "no Chromium on this machine; on Debian: apt-get install chromium"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(remedy)
 	}
 	t.Skip(remedy)
-	return ""
 }
 
 // tab is somebody's browser, signed in or not.
@@ -96,7 +128,7 @@ func (w *world) tab(t *testing.T, s shape) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(w.browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, timeout := context.WithTimeout(ctx, 90*time.Second)
+	ctx, timeout := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(timeout)
 	b := &tab{t, w, ctx}
 	if s.mobile {

@@ -56,7 +56,7 @@ func TestAnAdministratorClearsTenMatchesByKeyboard(t *testing.T) {
 	b := w.tab(t, wide)
 	b.signIn("administrator")
 	b.goTo("/matches")
-	b.tabTo("main table a")
+	b.tabTo("main tbody a")
 	b.press(kb.Enter)
 	b.leaves("/matches")
 	for i := range 10 {

@@ -31,6 +31,8 @@ func stage(w *world) []state {
 	sample, items := drawn(w)
 	confirmed := w.Match(scene.Report{Person: rival})
 	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
+	dismissed := w.Match(scene.Report{Person: first})
+	w.Judge("administrator", dismissed.Match, casework.VerdictDismiss)
 	victim := w.Match(scene.Report{Person: first, RaisedOnly: casework.VictimStaff})
 	took(w)
 	w.Match(scene.Report{Person: first, Priority: casework.Urgent, Due: 10 * time.Minute, RaisedOnly: casework.DutyOfficer})
@@ -79,6 +81,9 @@ func stage(w *world) []state {
 		{"reassign", "manager", fmt.Sprintf("/actions/%d/reassign", open.Practitioner)},
 		{"trail", "auditor", "/trail"},
 		{"forces", "operations", "/forces"},
+		{"queue-sorted", "head", "/matches?sort=-certainty&whose=nobody"},
+		{"second-looks", "second administrator", "/second-looks"},
+		{"second-look", "head", fmt.Sprintf("/matches/%d", dismissed.Match)},
 		{"match-held", "second administrator", fmt.Sprintf("/matches/%d", open.Match)},
 		{"person", "practitioner", fmt.Sprintf("/people/%d", first)},
 		{"notfound", "administrator", "/nowhere"},
