@@ -34,10 +34,14 @@ const unseenMatches = `
 		with unseen as materialized (
 		  select m.id
 		    from hidden_people(@viewer) h (person)
-		    join match c on c.person = h.person
+		    join match m on m.person = h.person
+		   where @viewer::bigint <> 0
+		   union all
+		  select m.id
+		    from hidden_people(@viewer) h (person)
+		    join match c on c.person = h.person and c.contested and c.state <> 'superseded'
 		    join match m on m.incident = c.incident and m.involvement = c.involvement
 		   where @viewer::bigint <> 0
-		     and (c.state <> 'superseded' or c.id = m.id)
 		)`
 
 // InspectFor is Inspect of what somebody may count.

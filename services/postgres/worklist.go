@@ -188,16 +188,18 @@ const overseen = `
 	                 or (g.role = 'head' and g.scope = p.pdu)))`
 
 // overseenAction says of an action, a, that its person is now in a team that the
-// viewer manages or a PDU that they head: oversees, as a join by key.
+// viewer manages or a PDU that they head. It is a value and no exists, which
+// would be joined with everybody on the register before the first row is read.
 const overseenAction = `
-	   exists (
-	         select 1
+	   coalesce((
+	         select true
 	           from person q
 	           join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 	           join account_role g on g.account = @viewer
 	          where q.id = a.person
 	            and (   (g.role = 'manager' and g.scope = p.team)
-	                 or (g.role = 'head' and g.scope = p.pdu)))`
+	                 or (g.role = 'head' and g.scope = p.pdu))
+	          limit 1), false)`
 
 // Escalated are open actions that were left alone and came up to the viewer as
 // manager or head, the most escalated first.
