@@ -19,6 +19,7 @@ func (r *Register) follow(s *search, least weight) {
 	if !s.planned {
 		// No plan is cheaper than everybody; but a glance at each is enough.
 		s.left = base
+		r.remember(&s.query)
 		for slot := range r.glances {
 			r.glance(s, uint32(slot), &r.glances[slot], least)
 		}

@@ -16,9 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // A change of weights is seen in review: two hundred explanations of the pilot,
 // by levels and bits, without the values.
 func TestTwoHundredExplanationsAreAsTheyWere(t *testing.T) {
-	p := readPilot(t)
-	r := linkage.New(linkage.Default())
-	p.fill(r)
+	p, r := readPilot(t)
 	var b strings.Builder
 	fmt.Fprintf(&b, "model %s\n", r.Model().Hash())
 	n := 0

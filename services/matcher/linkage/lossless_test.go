@@ -173,25 +173,28 @@ func (c crowd) fill(r *linkage.Register, n int) []casework.Identity {
 
 func TestTheIndexFindsWhatComparingWithEverybodyFinds(t *testing.T) {
 	for seed := range uint64(4) {
-		c := crowd{rand.New(rand.NewPCG(seed, 7))}
-		r := linkage.New(linkage.Default())
-		people := c.fill(r, 5000)
-		found := 0
-		for range 300 {
-			query := c.heard(people[c.r.IntN(len(people))])
-			if c.r.IntN(4) == 0 {
-				query = c.heard(c.relative(query))
+		t.Run(fmt.Sprint("crowd ", seed), func(t *testing.T) {
+			t.Parallel()
+			c := crowd{rand.New(rand.NewPCG(seed, 7))}
+			r := linkage.New(linkage.Default())
+			people := c.fill(r, 5000)
+			found := 0
+			for range 300 {
+				query := c.heard(people[c.r.IntN(len(people))])
+				if c.r.IntN(4) == 0 {
+					query = c.heard(c.relative(query))
+				}
+				threshold := []float64{.1, .1, .5, .9, .01}[c.r.IntN(5)]
+				got := r.Scores(nil, linkage.Subject{Identity: query}, threshold)
+				want := r.ScoresOfEverybody(nil, linkage.Subject{Identity: query}, threshold)
+				if d := cmp.Diff(want, got); d != "" {
+					t.Fatalf("threshold %v: the index and the whole register differ (-everybody +index):\n%s", threshold, d)
+				}
+				found += len(got)
 			}
-			threshold := []float64{.1, .1, .5, .9, .01}[c.r.IntN(5)]
-			got := r.Scores(nil, linkage.Subject{Identity: query}, threshold)
-			want := r.ScoresOfEverybody(nil, linkage.Subject{Identity: query}, threshold)
-			if d := cmp.Diff(want, got); d != "" {
-				t.Fatalf("seed %d, threshold %v: the index and the whole register differ (-everybody +index):\n%s", seed, threshold, d)
+			if found < 150 {
+				t.Errorf("got %d answers, want enough to prove something", found)
 			}
-			found += len(got)
-		}
-		if found < 150 {
-			t.Errorf("seed %d: got %d answers, want enough to prove something", seed, found)
-		}
+		})
 	}
 }

@@ -113,7 +113,7 @@ func (r *Register) compareSurnames(mine []queryWord, theirs []uint32, woman bool
 		if mine[0].id == theirs[0] {
 			return surnameSame, m.rare(surnameField, surnameSame, r.often(surnameField, b))
 		}
-		l, w := r.nearSurname(&mine[0], b)
+		l, w := r.nearSurname(&mine[0], theirs[0])
 		if l >= 0 {
 			better(l, w)
 		}
@@ -142,7 +142,7 @@ func (r *Register) compareSurnames(mine []queryWord, theirs []uint32, woman bool
 	}
 	for i := range mine {
 		for _, t := range theirs {
-			if l, w := r.nearSurname(&mine[i], &r.names.terms[t]); l >= 0 {
+			if l, w := r.nearSurname(&mine[i], t); l >= 0 {
 				better(l, w)
 			}
 		}
@@ -169,9 +169,9 @@ func (r *Register) joined(mine []queryWord, theirs []uint32) bool {
 	return t == len(theirs)-1 && j == len(r.names.terms[theirs[t]].text)
 }
 
-func (r *Register) nearSurname(a *queryWord, b *term) (int, weight) {
-	m := r.model
-	kind := liken(&a.token, &b.token, true)
+func (r *Register) nearSurname(a *queryWord, t uint32) (int, weight) {
+	m, b := r.model, &r.names.terms[t]
+	kind := r.liken(a, t, true)
 	if kind == unlike {
 		return -1, 0
 	}
@@ -224,7 +224,7 @@ func (r *Register) compareForenames(mine []queryWord, theirs []uint32, form *int
 		for _, t := range theirs[1:] {
 			b := &r.names.terms[t]
 			l, w := middleUnlike, ml2(m)
-			switch liken(&a.token, &b.token, false) {
+			switch r.liken(a, t, false) {
 			case same:
 				l, w = middleSame, m.rare(middleField, middleSame, r.often(forenameField, b))
 			case variant, oneEdit, loose:
@@ -249,7 +249,7 @@ func (r *Register) forename(a *queryWord, t uint32) (int, weight) {
 	}
 	worst := m.weights[forenameField][forenameUnlike].plain
 	level, bits := forenameUnlike, worst
-	kind := liken(&a.token, &b.token, false)
+	kind := r.liken(a, t, false)
 	if a.id == t {
 		kind = initial // a letter alone, on both sides
 	}
@@ -271,4 +271,32 @@ func (r *Register) forename(a *queryWord, t uint32) (int, weight) {
 		return forenameUnlike, worst
 	}
 	return level, bits
+}
+
+// liken likens a word to a term. Where everybody is looked at, who share their
+// names by the thousand, it is found out once for every term.
+func (r *Register) liken(a *queryWord, t uint32, surname bool) likeness {
+	known := a.asForename
+	if surname {
+		known = a.asSurname
+	}
+	if known == nil {
+		return liken(&a.token, &r.names.terms[t].token, surname)
+	}
+	if known[t] == 0 {
+		known[t] = 1 + liken(&a.token, &r.names.terms[t].token, surname)
+	}
+	return known[t] - 1
+}
+
+// remember makes room to liken each word of the query to every term once.
+func (r *Register) remember(q *query) {
+	for i := range q.names {
+		for _, words := range [2][]queryWord{q.names[i].sur, q.names[i].fore} {
+			for j := range words {
+				words[j].asSurname = make([]likeness, len(r.names.terms))
+				words[j].asForename = make([]likeness, len(r.names.terms))
+			}
+		}
+	}
 }

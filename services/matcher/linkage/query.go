@@ -10,6 +10,8 @@ type queryWord struct {
 	id        uint32 // of the term; none when the register does not know it
 	surnames  int    // how many people have it as a surname
 	forenames int
+	// By term, one and how like the word it is: nil where it is not kept.
+	asSurname, asForename []likeness
 }
 
 const none = ^uint32(0)

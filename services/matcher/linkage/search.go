@@ -128,6 +128,7 @@ func (r *Register) search(s *search, subject Subject, threshold float64, everybo
 	r.bound(s)
 	if everybody {
 		s.query.mostNames, s.query.ceiling = 1<<24, 1<<24
+		r.remember(&s.query)
 		for slot := range r.people {
 			r.look(s, uint32(slot), least)
 		}
