@@ -65,3 +65,6 @@ func (s *Server) checkReplies(w http.ResponseWriter, r *http.Request) {
 	a.Quality = nil // it is of incidents
 	writeJSON(w, http.StatusOK, a)
 }
+
+// Replies is the ledger's side for an [Intake] that takes replies, and not incidents.
+func Replies(s Store) Ledger { return replyLedger{s} }

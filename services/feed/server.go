@@ -62,7 +62,7 @@ type Server struct {
 func NewServer(c Config) *Server {
 	c.Limits = c.Limits.filled()
 	intake := &Intake{Ledger: c.Store, Metrics: c.Metrics, Log: c.Log, Now: c.Now}
-	replies := &Intake{Ledger: replyLedger{c.Store}, Metrics: c.Metrics, Log: c.Log, Now: c.Now}
+	replies := &Intake{Ledger: Replies(c.Store), Metrics: c.Metrics, Log: c.Log, Now: c.Now}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -46,6 +46,12 @@ func TestANameNeverLeaks(t *testing.T) {
 	practitioner.Acknowledges("A1")
 	practitioner.Decides("A1", casework.OutcomeReviewRisk)
 	w.Settled()
+	practitioner.Asks("62", "A1", known, "Kanariquestion about Kanariwhere?")
+	w.Settled()
+	police.Answers(police.Fetches()[0], "T1", "Kanarireply: Kanarinobody was there.")
+	w.Settled()
+	practitioner.Reads(known)
+	w.Settled()
 	var pages []harness.Page
 	for _, who := range []harness.Worker{administrator, practitioner, w.Manager(known)} {
 		pages = append(pages, who.Browses(process, 40)...)
@@ -68,6 +74,8 @@ func TestANameNeverLeaks(t *testing.T) {
 	clean(t, "the metrics", w.Metrics())
 	// It rests where it is needed and nowhere else.
 	want(t, "tables with a name of police", w.Tables("Kanariunknown"), "revision")
+	want(t, "tables with a question to police", w.Tables("Kanariquestion"), "enquiry")
+	want(t, "tables with a reply of police", w.Tables("Kanarireply"), "reply")
 	for _, rejected := range []string{"Kanaribroken", "Kanaritype", "Kanaribad", "Kanaridate", "Kanaripersons", "Kanaricsv", "Kanaridob", "Kanariversion"} {
 		want(t, "tables with something rejected", w.Tables(rejected))
 	}
