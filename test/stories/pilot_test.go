@@ -10,6 +10,7 @@ import (
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/harness"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 )
 
 // The pilot: two days' extracts of the case record and a month's exports of
@@ -61,6 +62,9 @@ func TestThePilotFromExtractAndExportsToMatchesAndActions(t *testing.T) {
 	}
 
 	w.Followed() // the second extract gave some cases to somebody else
+	if n := pgtest.One[int](t, w.DB, `select count(*) from action_history where what = 'reassigned'`); n == 0 {
+		t.Error("no case was given to somebody else: there was nothing to wait for")
+	}
 	before := w.Effects()
 	for _, e := range exports {
 		if again := w.Police(e.Force).SendsFile(filepath.Join(dir, e.File)); again.Accepted != 0 {
