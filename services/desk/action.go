@@ -77,6 +77,9 @@ func action(v *visit) error {
 			return err
 		}
 	}
+	if err := v.DB.NoticesRead(v.Context(), v.me, a.Match); err != nil {
+		return err
+	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
 	return v.page(http.StatusOK, "action", p)
 }

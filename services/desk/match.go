@@ -51,6 +51,9 @@ func match(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if err := v.DB.NoticesRead(v.Context(), v.me, m.ID); err != nil {
+		return err
+	}
 	return v.matchPage(http.StatusOK, m)
 }
 

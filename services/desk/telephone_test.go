@@ -31,6 +31,12 @@ func TestACallAtNightIsAnAcknowledgementOnTheHistory(t *testing.T) {
 		page.submit("main form", boxes("to", "N03D01")...).status(http.StatusOK).sees(".govuk-notification-banner", "The call is on").
 			sees(".moj-timeline", "Dewi Duty took it by telephone on")
 	}
+	pgtest.Exec(t, w.DB, `insert into delivery (channel, owner_role, owner, state, message_id) values ('mail', 'duty_officer', 'N03', 'delivered', 'm')`)
+	pgtest.Exec(t, w.DB, `insert into notice (action, owner_role, owner, n, kind, delivery) select $1, 'duty_officer', 'N03', 1, 'raised', id from delivery`, m.Practitioner)
+	pgtest.Exec(t, w.DB, `insert into notice (action, owner_role, owner, n, kind, read_at) values ($1, 'head', 'N03SW1', 1, 'raised', now())`, m.Practitioner)
+	u.get(at).sees(".desk-told", "N03 (Duty officer): delivered · e-mail").sees(".desk-told", "Cardiff and Vale (Head of PDU): read")
+	w.as(t, "duty officer").get(at) // who opens it has read it
+	u.get(at).sees(".desk-told", "N03 (Duty officer): read")
 	for what, got := range map[string]int{
 		"lines of history":         w.rows("action_history where what = 'telephoned' and note ->> 'to' = 'N03D01'"),
 		"lines on the trail":       w.rows("audit where what = 'ACTION_TELEPHONED'"),

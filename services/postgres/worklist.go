@@ -272,6 +272,9 @@ type HistoryLine struct {
 	// To is who took it, and Spoke when, of what was told by telephone.
 	To    string
 	Spoke *time.Time
+	N     int
+	// Told is who was told of it, and how far that came.
+	Told []Notified `db:"-"`
 }
 
 // DecisionView is a decision as a page shows it.
@@ -330,7 +333,8 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 	rows, _ = db.pool.Query(ctx, `
 		select h.at, h.what, coalesce(c.name, h.by),
 		       case when h.what = 'telephoned' then coalesce(s.name, h.note ->> 'to') else '' end,
-		       (h.note ->> 'spoke')::timestamptz
+		       (h.note ->> 'spoke')::timestamptz,
+		       h.n
 		  from action_history h
 		  left join account c on c.subject = h.by
 		  left join staff s on s.code = h.note ->> 'to' and h.what = 'telephoned'
@@ -338,6 +342,9 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 		 order by h.n`, args)
 	if v.History, err = pgx.CollectRows(rows, pgx.RowToStructByPos[HistoryLine]); err != nil {
 		return v, fmt.Errorf("read the history of action %d: %w", id, problem(err))
+	}
+	if err := db.told(ctx, id, v.History); err != nil {
+		return v, err
 	}
 	if v.Decisions, err = db.decisions(ctx, `d.action = @id`, args); err != nil {
 		return v, fmt.Errorf("read the decisions on action %d: %w", id, err)
