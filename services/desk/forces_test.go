@@ -12,9 +12,11 @@ func TestTheForcesPageSaysWhatCameAndNamesNobody(t *testing.T) {
 	w := open(t)
 	w.Match(scene.Report{Person: w.Person(scene.Case{})})
 	pgtest.Exec(t, w.DB, "insert into receipt (id, force, channel, accepted, rejected, redacted) values (gen_random_uuid(), '61', 'http', 7, 2, 1)")
+	pgtest.Exec(t, w.DB, "insert into watch_list (force, unfiltered) values ('61', 'DPIA-2026-07'), ('60', '') on conflict (force) do update set unfiltered = excluded.unfiltered")
 	for _, who := range []string{"operations", "auditor", "head"} {
 		w.as(t, who).get("/forces").status(http.StatusOK).
 			sees("tr[data-force='61']", "Gwent Police").sees("tr[data-force='61']", "7").
+			sees("tr[data-force='61']", "Impact assessment DPIA-2026-07").sees("tr[data-force='60']", "Filtered against its watch list").
 			seesNot("body", "Tester").seesNot("body", "REF0")
 	}
 	w.as(t, "practitioner").get("/forces").status(http.StatusForbidden)

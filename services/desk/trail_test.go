@@ -15,6 +15,9 @@ func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
 	u := w.as(t, "auditor")
 	page := u.get(path("/trail?type=match&subject=%d", m.Match)).status(http.StatusOK).count("tr[data-line]", 1)
 	page.sees("tr[data-line]", "PAGE_VIEW_MATCH").sees("tr[data-line]", "persona:administrator").seesNot("body", "Tester")
+	u.get(path("/trail?type=person&subject=%s", w.read("select person::text from match where id = $1", m.Match))).
+		count("tr[data-line]", 1).sees("tr[data-line]", "PAGE_VIEW_MATCH")
+	u.get("/trail?type=person&subject=999999").count("tr[data-line]", 0)
 	u.get("/trail?actor=persona:administrator&what=SIGNED_IN").count("tr[data-line]", 1)
 	u.get("/trail?actor=persona:nobody").sees("main", "Nothing on the trail fits")
 	u.get("/trail?from=2001-02-31").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "Enter a real day")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,21 @@ func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) 
 	if f.To.IsZero() {
 		args["to"] = time.Now().Add(time.Hour)
 	}
+	// Of a person, what is about their matches, actions and decisions is theirs too.
+	about := `(@type = '' or a.subject_type = @type) and (@subject = '' or a.subject_id = @subject)`
+	if person, err := strconv.ParseInt(f.SubjectID, 10, 64); err == nil && f.SubjectType == "person" {
+		args["person"] = person
+		about = `(a.subject_type, a.subject_id) in (
+		       select 'person', @person::bigint::text
+		        union all
+		       select 'match', m.id::text from match m where m.person = @person
+		        union all
+		       select 'action', t.id::text from action t where t.person = @person
+		        union all
+		       select 'decision', d.id::text from decision d join action t on t.id = d.action where t.person = @person
+		        union all
+		       select 'sampled', o.id::text from sample_item o join action t on t.id = o.action where t.person = @person)`
+	}
 	rows, _ := db.pool.Query(ctx, `
 		select a.id, a.at, a.actor, a.what, a.service, a.subject_type, a.subject_id, a.correlation, a.details,
 		       exists (select 1 from audit_seal s where s.audit = a.id)
@@ -47,8 +63,7 @@ func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) 
 		 where (@below = 0 or a.id < @below)
 		   and (@actor = '' or a.actor = @actor)
 		   and (@what = '' or a.what = @what)
-		   and (@type = '' or a.subject_type = @type)
-		   and (@subject = '' or a.subject_id = @subject)
+		   and `+about+`
 		   and a.at >= @from
 		   and a.at < @to
 		 order by a.id desc
@@ -75,6 +90,9 @@ type ForceWeek struct {
 	People, Confirmed int
 	Listed            bool // there is a watch list
 	Unfiltered        bool
+	// Assessment is the reference of the impact assessment by which a force
+	// sends unfiltered.
+	Assessment string
 }
 
 // ForceWeeks tell of every force that ever sent or has a watch list.
@@ -118,7 +136,7 @@ func (db *DB) ForceWeeks(ctx context.Context) ([]ForceWeek, error) {
 		       coalesce(w.rejected, 0)::int, coalesce(w.redacted, 0)::int,
 		       coalesce(t.seconds[1], 0)::float8, coalesce(t.seconds[2], 0)::float8,
 		       coalesce(l.people, 0)::int, coalesce(l.confirmed, 0)::int, l.force is not null,
-		       coalesce(l.unfiltered <> '', false)
+		       coalesce(l.unfiltered <> '', false), coalesce(l.unfiltered, '')
 		  from known k
 		  left join week w on w.force = k.force
 		  left join late t on t.force = k.force
@@ -128,7 +146,7 @@ func (db *DB) ForceWeeks(ctx context.Context) ([]ForceWeek, error) {
 		var f ForceWeek
 		var late, latest float64
 		err := row.Scan(&f.Force, &f.Last, &f.Submissions, &f.Accepted, &f.Duplicate, &f.Rejected, &f.Redacted,
-			&late, &latest, &f.People, &f.Confirmed, &f.Listed, &f.Unfiltered)
+			&late, &latest, &f.People, &f.Confirmed, &f.Listed, &f.Unfiltered, &f.Assessment)
 		f.Late, f.Latest = time.Duration(late*float64(time.Second)), time.Duration(latest*float64(time.Second))
 		return f, err
 	})
