@@ -58,7 +58,14 @@ func (p *patient) Read(b []byte) (int, error) {
 		p.moved = now
 		_ = p.control.SetReadDeadline(now.Add(idle)) // a writer without deadlines, as in tests, has no slow senders either
 	}
-	return p.in.Read(b)
+	n, err := p.in.Read(b)
+	if err != nil {
+		// The body is over. The server goes on listening on the connection, for
+		// whether the sender is still there: a deadline that passes while the
+		// last records are committed would look as if they had gone.
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // counted knows how much has come over the wire.

@@ -204,10 +204,7 @@ func (x *exchange) paced(b testing.TB, force, prefix string, perSecond, total in
 // commit of one row in the same run.
 func BenchmarkSinglePosts(b *testing.B) {
 	for range b.N {
-		x := open(b, func(c *feed.Config) {
-			c.Door.Keys = access.Remember(c.Store.(*postgres.DB), time.Second)
-			c.Limits.AtOnce = 16
-		})
+		x := open(b, func(c *feed.Config) { c.Door.Keys = access.Remember(c.Store.(*postgres.DB), time.Second) }) // its limits are those that ship
 		pgtest.Exec(b, x.db, `create table floor (n integer)`)
 		x.paced(b, "62", "W", 200, 200) // connections and plans
 		var wait sync.WaitGroup

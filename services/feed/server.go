@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/reportable-incidents/reportable/schemas/api"
@@ -56,6 +57,8 @@ type Server struct {
 	replies *Intake
 	gates   gates
 	waiting waiting
+	// reading are the forces and idempotency keys of what is being read now.
+	reading sync.Map
 }
 
 // NewServer makes a server; [Server.Routes] are to be served.
@@ -237,7 +240,17 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, intake *Intake, 
 		s.fail(w, r, casework.Receipt{}, &gather{}, err)
 		return
 	}
-	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: r.Header.Get("Idempotency-Key"), Received: s.Now(), Quality: quality}
+	key := r.Header.Get("Idempotency-Key")
+	if key != "" {
+		// The same again while the first is still being read would go on with
+		// its receipt, and one of the two would be told of half.
+		if _, busy := s.reading.LoadOrStore(force+" "+key, true); busy {
+			s.fail(w, r, casework.Receipt{}, &gather{}, postgres.ErrKeyTaken)
+			return
+		}
+		defer s.reading.Delete(force + " " + key)
+	}
+	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: key, Received: s.Now(), Quality: quality}
 	if sub.IdempotencyKey != "" {
 		if !keyForm.MatchString(sub.IdempotencyKey) {
 			s.refuse(w, r, &access.Refusal{Status: http.StatusBadRequest, Type: "bad-idempotency-key", UserMessage: "The Idempotency-Key cannot be used.",

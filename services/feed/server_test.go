@@ -2,6 +2,7 @@ package feed_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -294,3 +295,35 @@ func TestACheckLeavesNothingAndTellsHowGoodTheDataAre(t *testing.T) {
 // leave is a way to a database that can be closed: the server behind it goes
 
 // on, and nobody can reach it.
+
+func TestTheSameKeyWhileTheFirstSubmissionIsBeingReadIsToldToWait(t *testing.T) {
+	begun := make(chan struct{}, 2)
+	x := open(t, func(c *feed.Config) {
+		c.Now = func() time.Time { begun <- struct{}{}; return time.Now() }
+		c.Limits.AtOnce = 2
+	})
+	body, more := io.Pipe()
+	first := make(chan reply, 1)
+	go func() {
+		first <- x.ask("62", "POST", "/v1/incidents", body, "Content-Type", ndjsonType, "Idempotency-Key", "k1")
+	}()
+	if _, err := io.WriteString(more, incident("R1", 1, "live", "a")+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	whole := incident("R1", 1, "live", "a") + "\n" + incident("R2", 1, "live", "a")
+	second := x.post(ndjsonType, whole, "Idempotency-Key", "k1")
+	if second.status != http.StatusConflict || second.header.Get("Retry-After") == "" {
+		t.Errorf("meanwhile: got %d and Retry-After %q, want 409 and a time", second.status, second.header.Get("Retry-After"))
+	}
+	if _, err := io.WriteString(more, incident("R2", 1, "live", "a")); err != nil {
+		t.Fatal(err)
+	}
+	more.Close()
+	if got := <-first; got.status != http.StatusOK || got.Accepted != 2 {
+		t.Errorf("the first: got %d and %d accepted, want both", got.status, got.Accepted)
+	}
+	if got := x.post(ndjsonType, whole, "Idempotency-Key", "k1"); got.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("afterwards: got %d, want the first one's answer", got.status)
+	}
+}
