@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/PuerkitoBio/goquery"
-
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
@@ -30,10 +28,6 @@ func (u *user) draw(fields ...string) *page {
 		}
 	}
 	return u.get("/samples").status(http.StatusOK).submit("main form", append(form, fields...)...)
-}
-
-func (p *page) ids(selector, attribute string) []string {
-	return p.Find(selector).Map(func(_ int, s *goquery.Selection) string { return s.AttrOr(attribute, "") })
 }
 
 var allPass = []string{"answer-aware", "pass", "answer-rationale", "pass", "answer-risk", "pass", "answer-safety", "none", "answer-oversight", "pass"}
