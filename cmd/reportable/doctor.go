@@ -56,6 +56,11 @@ func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) erro
 		return err
 	}
 	findings = append(findings, onDuty)
+	lists, err := db.WatchStates(ctx)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, letGo(lists, time.Now())...)
 	transfers, err := db.TransferFindings(ctx)
 	if err != nil {
 		return err
@@ -181,6 +186,24 @@ func caseRecord(f casework.TransferFindings, now time.Time) []finding {
 		Well: f.Wrong() == 0 && now.Sub(f.At) < 4*time.Hour,
 		Do:   "deploy/runbooks/TransfersDisagree.md; if it was long ago, does a notifier run with TRANSFER_URL?",
 	})
+}
+
+// letGo looks for forces that may keep people whom they must not, where watch
+// lists are agreed at all.
+func letGo(lists []casework.WatchState, now time.Time) []finding {
+	var all []finding
+	for _, l := range lists {
+		if age := now.Sub(l.OldestEnding); l.UnconfirmedEndings > 0 && age >= 24*time.Hour {
+			all = append(all, finding{
+				What: fmt.Sprintf("force %s has not confirmed that it let go of %d people, the first for %s", l.Force, l.UnconfirmedEndings, roughly(age)),
+				Do:   "does the force fetch its watch list, and confirm it? deploy/runbooks/EndingsNotConfirmed.md",
+			})
+		}
+	}
+	if len(lists) > 0 && len(all) == 0 {
+		all = append(all, finding{What: "every force lets go of people in time whom it is told to", Well: true})
+	}
+	return all
 }
 
 // roughly rounds to what somebody would say.

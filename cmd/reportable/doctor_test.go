@@ -59,3 +59,19 @@ func TestTheDoctorWarnsAYearBeforeTheBankHolidaysEnd(t *testing.T) {
 		t.Errorf("eleven months before: got %v", f)
 	}
 }
+
+func TestTheDoctorChasesAForceThatKeepsSomebodyForADay(t *testing.T) {
+	now := time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
+	prompt := casework.WatchState{WatchPolicy: casework.WatchPolicy{Force: "61"}, UnconfirmedEndings: 1, OldestEnding: now.Add(-23 * time.Hour)}
+	if got := letGo([]casework.WatchState{prompt}, now); len(got) != 1 || !got[0].Well {
+		t.Errorf("an ending of today: got %v", got)
+	}
+	slow := casework.WatchState{WatchPolicy: casework.WatchPolicy{Force: "62"}, UnconfirmedEndings: 3, OldestEnding: now.Add(-72 * time.Hour)}
+	got := letGo([]casework.WatchState{prompt, slow}, now)
+	if len(got) != 1 || got[0].Well || got[0].Do == "" || !strings.Contains(got[0].What, "force 62") || !strings.Contains(got[0].What, "3 people") {
+		t.Errorf("an ending of three days ago: got %v", got)
+	}
+	if got := letGo(nil, now); len(got) != 0 {
+		t.Errorf("no list is agreed with anybody: got %v", got)
+	}
+}
