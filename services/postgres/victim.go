@@ -36,18 +36,42 @@ type VictimItem struct {
 // first, by when they are due, then what was done in the last 90 days.
 func (db *DB) VictimWork(ctx context.Context, viewer casework.AccountID, limit int) ([]VictimItem, error) {
 	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (
+		  select x.id
+		    from `+mine+`
+		   cross join lateral (
+		           (select a.id
+		              from action a
+		              join match m on m.id = a.match
+		             where a.owner_role = mine.role
+		               and a.owner = mine.owner
+		               and a.state in ('open', 'acknowledged')
+		               and a.rule not in `+elsewhere+`
+		               and `+actionShown+`
+		             order by a.next_due, a.id
+		             limit @limit)
+		             union all
+		           (select a.id
+		              from action a
+		              join match m on m.id = a.match
+		             where a.owner_role = mine.role
+		               and a.owner = mine.owner
+		               and a.state = 'done'
+		               and a.rule not in `+elsewhere+`
+		               and a.done_at > now() - interval '90 days'
+		               and `+actionShown+`
+		             order by a.done_at desc, a.id desc
+		             limit @limit)) x
+		   where mine.role = 'victim_staff'
+		)
 		select a.id, a.rule, a.priority, a.state, a.next_due, a.raised_at, a.acked_at, a.done_at, p.victim_contact,
 		       m.state = 'confirmed', p.surname, p.forenames, i.force, i.reference, r.kind, r.type, r.domestic_abuse
-		  from `+mine+`
-		  join action a on a.owner_role = mine.role and a.owner = mine.owner
+		  from page
+		  join action a on a.id = page.id
 		  join match m on m.id = a.match
 		  join incident i on i.id = m.incident
 		  join revision r on r.incident = m.incident and r.number = m.revision
 		  join person p on p.id = current_person(a.person)
-		 where mine.role = 'victim_staff'
-		   and (   a.state in ('open', 'acknowledged')
-		        or (a.state = 'done' and a.done_at > now() - interval '90 days'))
-		   and `+actionShown+`
 		 order by a.state = 'done', case when a.state <> 'done' then a.next_due end, a.done_at desc, a.id
 		 limit @limit`,
 		pgx.NamedArgs{"viewer": viewer, "limit": limit})
