@@ -1,12 +1,9 @@
 package simulator
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -130,32 +127,7 @@ func (f *Feed) send(ctx context.Context, force string, by func(context.Context, 
 
 // post sends one array by HTTP.
 func (f *Feed) post(ctx context.Context, force string, incidents []casework.Incident) error {
-	body, err := json.Marshal(incidents)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.URL, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+f.Keys[force])
-	answer, err := f.Client.Do(request)
-	if err != nil {
-		var at interface{ Timeout() bool }
-		if errors.As(err, &at) && at.Timeout() {
-			return errors.New("no answer in time")
-		}
-		return err
-	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)); err != nil {
-		return err
-	}
-	if answer.StatusCode >= 300 {
-		return fmt.Errorf("answered %s", answer.Status)
-	}
-	return nil
+	return call(ctx, f.Client, f.Keys[force], http.MethodPost, f.URL, incidents, nil)
 }
 
 // drop puts one export into the force's folder. It appears there complete.

@@ -112,25 +112,27 @@ func (d *demo) supervise(ctx context.Context, db *postgres.DB, o UpOptions) erro
 // are shown: CSV in two layouts, NDJSON and JSON.
 var byFile = map[string]bool{"61": true, "62": true}
 
-// feed sends what happens in the world to the process's own feed, each force
-// in its own way.
-func (d *demo) feed(ctx context.Context, db *postgres.DB, url, drop string, log *slog.Logger) (Service, error) {
+// forces send what happens in the world to the process's own feed, each in its
+// own way, and answer there what they are asked.
+func (d *demo) forces(ctx context.Context, db *postgres.DB, url, drop string, log *slog.Logger) ([]Service, error) {
 	sends := simulator.Feed{World: d.world, URL: url + "/v1/incidents", Keys: map[string]string{}, Drops: map[string]string{}, Log: log}
+	clerks := simulator.Clerks{URL: url, Keys: map[string]string{}, Log: log}
 	for _, force := range simulator.Forces {
-		if byFile[force] {
-			sends.Drops[force] = filepath.Join(drop, force)
-			if err := os.MkdirAll(sends.Drops[force], 0o700); err != nil {
-				return Service{}, fmt.Errorf("make a drop folder: %w", err)
-			}
-			continue
-		}
 		key, err := demoKey(ctx, db, force)
 		if err != nil {
-			return Service{}, err
+			return nil, err
 		}
-		sends.Keys[force] = key
+		clerks.Keys[force] = key
+		if !byFile[force] {
+			sends.Keys[force] = key
+			continue
+		}
+		sends.Drops[force] = filepath.Join(drop, force)
+		if err := os.MkdirAll(sends.Drops[force], 0o700); err != nil {
+			return nil, fmt.Errorf("make a drop folder: %w", err)
+		}
 	}
-	return Service{"synthetic feed", sends.Run}, nil
+	return []Service{{"synthetic feed", sends.Run}, {"synthetic replies", clerks.Run}}, nil
 }
 
 // demoKey gives a force a new key for this run, and makes that of the last run

@@ -85,11 +85,11 @@ func Up(ctx context.Context, c *Config, o UpOptions) (err error) {
 		process.add(record)
 	}
 	if d != nil {
-		sends, err := d.feed(ctx, db, process.Feed, drop, log)
+		forces, err := d.forces(ctx, db, process.Feed, drop, log)
 		if err != nil {
 			return err
 		}
-		process.add(sends)
+		process.add(forces...)
 		if err := firstMatch(conn, say); err != nil {
 			return err
 		}
