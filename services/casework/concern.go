@@ -58,10 +58,65 @@ type MatchStanding struct {
 type Item struct {
 	Rule       string
 	Why        map[string]string
-	Answer     string // done, not_needed, or empty while nobody has said
+	Answer     string // done, not_needed, not_known, or empty while nobody has said
 	Note       string
+	Referral   // of a child: ChildrenReferral alone has it
 	AnsweredAt time.Time
 	AnsweredBy string // account.subject
+}
+
+// Items about children that are more than a box to tick. What children's
+// services do not know is an answer to the enquiry, and never to the referral.
+const (
+	ChildrenEnquiry  = "children_enquiry"
+	ChildrenReferral = "children_referral"
+)
+
+// Referral is what a referral of a child states, in the practitioner's words.
+type Referral struct {
+	Concern string // what was seen or heard
+	Risk    string // what it may lead to, for whom
+	Wanted  string // the action asked of children's services
+}
+
+// Part is one statement of a referral, by the name of its field.
+type Part struct{ Name, Value string }
+
+// Parts are the statements of a referral, in the order of its form.
+func (r Referral) Parts() []Part {
+	return []Part{{"concern", r.Concern}, {"risk", r.Risk}, {"wanted", r.Wanted}}
+}
+
+// Answers reports whether the item has an answer that may be given to it.
+func (i Item) Answers() bool {
+	switch i.Answer {
+	case "done", "not_needed":
+		return true
+	case "not_known":
+		return i.Rule == ChildrenEnquiry
+	}
+	return false
+}
+
+// Lacking are the fields without which the answer is not taken, in the order of
+// the form: concern, risk and wanted of a referral, or a note why there is none.
+func (i Item) Lacking() []string {
+	if i.Rule != ChildrenReferral {
+		return nil
+	}
+	if i.Answer != "done" {
+		if i.Note == "" {
+			return []string{"note"}
+		}
+		return nil
+	}
+	var lacking []string
+	for _, part := range i.Parts() {
+		if part.Value == "" {
+			lacking = append(lacking, part.Name)
+		}
+	}
+	return lacking
 }
 
 // StepKind says what an action is left alone without.

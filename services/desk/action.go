@@ -24,7 +24,8 @@ type actionPage struct {
 	MayReassign  bool
 	MayTelephone bool // say that somebody took it by telephone
 	Checklist    []casework.Item
-	Elsewhere    string // where the action is done, if it is not here
+	Typed        casework.Item // an answer that was not taken, as it was typed
+	Elsewhere    string        // where the action is done, if it is not here
 }
 
 // reason is one value that made a rule of the policy true.
@@ -33,12 +34,17 @@ type reason struct{ Name, Value string }
 // action shows what is to be done about whom, and why. Opening it does not
 // acknowledge it: a button does.
 func action(v *visit) error {
+	return v.action(http.StatusOK, casework.Item{})
+}
+
+func (v *visit) action(status int, typed casework.Item, mistakes ...fieldError) error {
 	a, err := v.readAction()
 	if err != nil {
 		return err
 	}
 	p := actionPage{
 		ActionView: a,
+		Typed:      typed,
 		Why:        reasonsOf(a.Why),
 		Incident:   viewIncident(a.MatchView, v.opened(a.Match)),
 		Person:     viewPerson(a.MatchView.Person, a.MatchView.Places),
@@ -81,7 +87,7 @@ func action(v *visit) error {
 		return err
 	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
-	return v.page(http.StatusOK, "action", p)
+	return v.page(status, "action", p, mistakes...)
 }
 
 func (v *visit) readAction() (postgres.ActionView, error) {
@@ -142,12 +148,24 @@ func answer(v *visit) error {
 	if err != nil {
 		return err
 	}
-	item := casework.Item{Rule: v.field("rule"), Answer: v.field("answer"), Note: v.field("note")}
-	if item.Answer != "done" && item.Answer != "not_needed" || tooLong(item.Note) {
+	item := casework.Item{Rule: v.field("rule"), Answer: v.field("answer"), Note: v.field("note"),
+		Referral: casework.Referral{Concern: v.field("concern"), Risk: v.field("risk"), Wanted: v.field("wanted")}}
+	if !item.Answers() || longItem(item) {
 		return casework.ErrNotFound // the page offers nothing else
+	}
+	if lacking := item.Lacking(); len(lacking) > 0 {
+		var mistakes []fieldError
+		for _, field := range lacking {
+			mistakes = append(mistakes, fieldError{field, "checklist.wrong." + field})
+		}
+		return v.action(http.StatusUnprocessableEntity, item, mistakes...)
 	}
 	if err := v.DB.AnswerItem(v.Context(), v.me, casework.ActionID(id), item, v.correlation()); err != nil {
 		return err
 	}
 	return v.to(fmt.Sprintf("/actions/%d#checklist", id), "")
+}
+
+func longItem(i casework.Item) bool {
+	return tooLong(i.Note) || tooLong(i.Concern) || tooLong(i.Risk) || tooLong(i.Wanted)
 }

@@ -225,6 +225,10 @@ func TestTheWholeWayOfAnIncidentByTheAPI(t *testing.T) {
 	pgtest.Exec(t, w.DB, "insert into checklist (action, rule) values ($1, 'check_children')", other.Practitioner)
 	worker.call("POST", path("/v1/actions/%d/checklist", other.Practitioner), `{"rule":"check_children","answer":"perhaps"}`, 422)
 	worker.call("POST", path("/v1/actions/%d/checklist", other.Practitioner), `{"rule":"check_children","answer":"done"}`, 200)
+	pgtest.Exec(t, w.DB, "insert into checklist (action, rule) values ($1, 'children_referral')", other.Practitioner)
+	worker.call("POST", path("/v1/actions/%d/checklist", other.Practitioner), `{"rule":"children_referral","answer":"not_known"}`, 422)
+	worker.call("POST", path("/v1/actions/%d/checklist", other.Practitioner), `{"rule":"children_referral","answer":"done","concern":"a"}`, 422)
+	worker.call("POST", path("/v1/actions/%d/checklist", other.Practitioner), `{"rule":"children_referral","answer":"done","concern":"a","risk":"b","wanted":"c"}`, 200)
 	if got := manager.call("GET", "/v1/escalations", "", 200)["actions"].([]any); len(got) != 2 { // the administrator's and the practitioner's
 		t.Errorf("got %d escalations, want 2", len(got))
 	}

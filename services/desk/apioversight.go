@@ -126,16 +126,28 @@ func apiAnswer(v *visit) error {
 		Rule   string `json:"rule"`
 		Answer string `json:"answer"`
 		Note   string `json:"note"`
+		// Of a referral.
+		Concern string `json:"concern"`
+		Risk    string `json:"risk"`
+		Wanted  string `json:"wanted"`
 	}
 	if err := v.body(&in); err != nil {
 		return err
 	}
-	item := casework.Item{Rule: in.Rule, Answer: in.Answer, Note: strings.TrimSpace(in.Note)}
-	if item.Answer != "done" && item.Answer != "not_needed" {
+	item := casework.Item{Rule: in.Rule, Answer: in.Answer, Note: strings.TrimSpace(in.Note),
+		Referral: casework.Referral{Concern: strings.TrimSpace(in.Concern), Risk: strings.TrimSpace(in.Risk), Wanted: strings.TrimSpace(in.Wanted)}}
+	if !item.Answers() {
 		return invalid{[]string{"problem.invalid.says"}}
 	}
-	if tooLong(item.Note) {
+	if longItem(item) {
 		return invalid{[]string{"match.reason.long"}}
+	}
+	var wrong invalid
+	for _, field := range item.Lacking() {
+		wrong.keys = append(wrong.keys, "checklist.wrong."+field)
+	}
+	if len(wrong.keys) > 0 {
+		return wrong
 	}
 	if err := v.DB.AnswerItem(v.Context(), v.me, casework.ActionID(id), item, v.correlation()); err != nil {
 		return err

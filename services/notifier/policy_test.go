@@ -401,7 +401,7 @@ func TestTheChecklistOfAnActionIsKeptAndAskedAgainOnNewFacts(t *testing.T) {
 	if got := answers(); got != "children_enquiry , children_referral " {
 		t.Errorf("got %q", got)
 	}
-	o.exec(`update checklist set answer = 'not_needed', answered_at = now(), answered_by = 'x'`)
+	o.exec(`update checklist set answer = 'not_needed', note = 'no child lives there', answered_at = now(), answered_by = 'x'`)
 	o.exec(`update action set state = 'done', done_at = now() where rule = 'review_incident'`)
 	o.handle(o.found(m))
 	if got := answers(); got != "children_enquiry not_needed, children_referral not_needed" {

@@ -33,6 +33,9 @@ func insertItems(ctx context.Context, tx pgx.Tx, rows []itemRow) error {
 		       raised_at = excluded.raised_at,
 		       answer = '',
 		       note = '',
+		       concern = '',
+		       risk = '',
+		       wanted = '',
 		       answered_at = null,
 		       answered_by = null`,
 		pgx.NamedArgs{"rows": rows})
@@ -46,7 +49,7 @@ func insertItems(ctx context.Context, tx pgx.Tx, rows []itemRow) error {
 // may see it; the caller has asked for that.
 func (db *DB) Checklist(ctx context.Context, action casework.ActionID) ([]casework.Item, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select rule, why, answer, note, answered_at, coalesce(answered_by, '')
+		select rule, why, answer, note, concern, risk, wanted, answered_at, coalesce(answered_by, '')
 		  from checklist
 		 where action = @action
 		 order by raised_at, rule`,
@@ -55,7 +58,7 @@ func (db *DB) Checklist(ctx context.Context, action casework.ActionID) ([]casewo
 		var i casework.Item
 		var why []byte
 		var at *time.Time
-		if err := row.Scan(&i.Rule, &why, &i.Answer, &i.Note, &at, &i.AnsweredBy); err != nil {
+		if err := row.Scan(&i.Rule, &why, &i.Answer, &i.Note, &i.Concern, &i.Risk, &i.Wanted, &at, &i.AnsweredBy); err != nil {
 			return i, err
 		}
 		i.AnsweredAt = timeOf(at)
@@ -68,7 +71,8 @@ func (db *DB) Checklist(ctx context.Context, action casework.ActionID) ([]casewo
 }
 
 // AnswerItem records what an action's owner, or who oversees it, says of one
-// item: done or not_needed, with a note.
+// item. What the answer lacks is the caller's to have asked for; the table
+// refuses it all the same.
 func (db *DB) AnswerItem(ctx context.Context, by casework.Account, action casework.ActionID, item casework.Item, correlation string) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		a, err := lockAction(ctx, tx, by.ID, action)
@@ -84,11 +88,15 @@ func (db *DB) AnswerItem(ctx context.Context, by casework.Account, action casewo
 			update checklist
 			   set answer = @answer,
 			       note = @note,
+			       concern = @concern,
+			       risk = @risk,
+			       wanted = @wanted,
 			       answered_at = now(),
 			       answered_by = @by
 			 where action = @action
 			   and rule = @rule`,
-			pgx.NamedArgs{"action": action, "rule": item.Rule, "answer": item.Answer, "note": item.Note, "by": by.Subject})
+			pgx.NamedArgs{"action": action, "rule": item.Rule, "answer": item.Answer, "note": item.Note,
+				"concern": item.Concern, "risk": item.Risk, "wanted": item.Wanted, "by": by.Subject})
 		if err == nil && tag.RowsAffected() == 0 {
 			err = casework.ErrNotFound
 		}

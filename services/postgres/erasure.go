@@ -84,7 +84,10 @@ func (db *DB) Erase(ctx context.Context, now time.Time, keep casework.Retention,
 			 where action in (select id from action where incident = any(@incidents))`, args)
 		batch.Queue(`
 			update checklist
-			   set note = case when note = '' then '' else @erased end
+			   set note = case when note = '' then '' else @erased end,
+			       concern = case when concern = '' then '' else @erased end,
+			       risk = case when risk = '' then '' else @erased end,
+			       wanted = case when wanted = '' then '' else @erased end
 			 where action in (select id from action where incident = any(@incidents))`, args)
 		batch.Queue(`
 			update sample_item

@@ -193,7 +193,7 @@ func inspectItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(
 		select coalesce(a.pdu, ''),
 		       c.rule,
 		       count(*),
-		       count(*) filter (where c.answer = 'done'),
+		       count(*) filter (where c.answer in ('done', 'not_known')),
 		       count(*) filter (where c.answer = 'not_needed'),
 		       count(*) filter (where c.answer = '')
 		  from `+inspectedActions+`
