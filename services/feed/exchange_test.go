@@ -28,7 +28,13 @@ type exchange struct {
 
 func open(t testing.TB, change func(*feed.Config)) *exchange {
 	t.Helper()
-	x := &exchange{t: t, db: pgtest.New(t), registry: prometheus.NewRegistry(), keys: map[string]string{}}
+	return openOn(t, pgtest.New(t), change)
+}
+
+// openOn is open on a database that the test chose.
+func openOn(t testing.TB, db *postgres.DB, change func(*feed.Config)) *exchange {
+	t.Helper()
+	x := &exchange{t: t, db: db, registry: prometheus.NewRegistry(), keys: map[string]string{}}
 	for _, force := range []string{"61", "62"} {
 		key, hash := access.NewForceKey()
 		if _, err := x.db.AddForceKey(t.Context(), force, "test", hash, time.Now().Add(time.Hour)); err != nil {

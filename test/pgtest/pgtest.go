@@ -51,6 +51,24 @@ func Open(t testing.TB, at string) *postgres.DB {
 	return db
 }
 
+// Durable gives a connection to a migrated database on a server of its own that
+// is set as in production: a commit there is on the disk when it is answered.
+// It takes seconds to start, and is for benchmarks that weigh against a commit.
+func Durable(t testing.TB) *postgres.DB {
+	t.Helper()
+	ctx := context.Background()
+	hold, err := postgres.Private{Dir: t.TempDir(), Packages: packages()}.Start(ctx)
+	if err != nil {
+		t.Skipf("pgtest: no durable PostgreSQL: %v", err)
+	}
+	t.Cleanup(hold.Stop)
+	db := Open(t, hold.URL())
+	if err := db.Migrate(ctx); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return db
+}
+
 // URL gives the address of a fresh, migrated database, for tests that start a
 // process.
 func URL(t testing.TB) string {
