@@ -136,9 +136,12 @@ func (a *accepting) lock(ctx context.Context, conn *pgxpool.Conn) error {
 	// A plan made while a table was small is kept until somebody has analyzed
 	// it. A probe by key must not turn into a scan of the table, nor of a copy
 	// of it, as it grows; nor, as a join's may, of all that one force has sent,
-	// so each is a question of its own.
+	// so each is a question of its own. With that, the plan is the same whatever
+	// the values, and to make it anew for each small batch, which the server
+	// would, takes as long as to run it.
 	q.Queue(`
-		select set_config('enable_seqscan', 'off', true),
+		select set_config('plan_cache_mode', 'force_generic_plan', true),
+		       set_config('enable_seqscan', 'off', true),
 		       set_config('enable_hashjoin', 'off', true),
 		       set_config('enable_mergejoin', 'off', true),
 		       set_config('enable_material', 'off', true)`)
