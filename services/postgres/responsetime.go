@@ -28,15 +28,9 @@ func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, p
 		    from unnest(@targetStages::text[], @targetPriorities::text[], @seconds::float8[], @elapsed::bool[])
 		         as t (stage, priority, seconds, elapsed)
 		),
-		measured as (
-		  select s.stage, s.priority, t.seconds as target,
-		         coalesce(t.elapsed, s.stage in ('report', 'receipt', 'match')) as elapsed,
-		         case
-		           when coalesce(t.elapsed, s.stage in ('report', 'receipt', 'match')) then s.elapsed_seconds
-		           else s.working_seconds
-		         end as took
+		reached as ( -- gathered unsorted: only the seconds of each group are sorted, not its rows
+		  select s.stage, s.priority, count(*)::int as n, array_agg(s.elapsed_seconds) as elapsed, array_agg(s.working_seconds) as working
 		    from milestone s
-		    left join target t on t.stage = s.stage and t.priority = s.priority
 		   where s.at >= @from
 		     and s.at < @to
 		     and s.match not in (select id from unseen)
@@ -49,16 +43,23 @@ func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, p
 		                 join person p on p.id = current_person(m.person)
 		                where m.id = s.match
 		                  and p.team = @team))
+		   group by s.stage, s.priority
+		),
+		measured as (
+		  select s.stage, s.priority, s.n, t.seconds as target, c.elapsed,
+		         case when c.elapsed then s.elapsed else s.working end as took
+		    from reached s
+		    left join target t on t.stage = s.stage and t.priority = s.priority
+		   cross join lateral (select coalesce(t.elapsed, s.stage in ('report', 'receipt', 'match')) as elapsed) c
 		)
-		select stage, priority, count(*)::int,
-		       percentile_cont(0.5) within group (order by took),
-		       percentile_cont(0.9) within group (order by took),
-		       elapsed,
-		       coalesce(target, 0),
-		       (count(*) filter (where took <= target))::int
-		  from measured
-		 group by stage, priority, elapsed, target
-		 order by array_position(@stages::text[], stage), array_position(array['urgent', 'high', 'standard'], priority)`,
+		select m.stage, m.priority, m.n, x.median, x.ninetieth, m.elapsed, coalesce(m.target, 0), x.intime
+		  from measured m
+		 cross join lateral (
+		         select percentile_cont(0.5) within group (order by s.took) as median,
+		                percentile_cont(0.9) within group (order by s.took) as ninetieth,
+		                (count(*) filter (where s.took <= m.target))::int as intime
+		           from unnest(m.took) s (took)) x
+		 order by array_position(@stages::text[], m.stage), array_position(array['urgent', 'high', 'standard'], m.priority)`,
 		counted.args(pgx.NamedArgs{"targetStages": stages, "targetPriorities": priorities, "seconds": seconds, "elapsed": elapsed,
 			"from": from, "to": to, "team": team, "priority": priority, "stages": casework.Stages}))
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (casework.ResponseTime, error) {
