@@ -74,7 +74,7 @@ bench-feed: postgres ## how fast records are taken, beside a floor in the same r
 FUZZTIME ?= 5m
 
 fuzz: ## every parser against made-up input, FUZZTIME each (5m)
-	@for file in $$(grep -rl '^func Fuzz' --include=*_test.go services); do \
+	@for file in $$(grep -rl '^func Fuzz' --include=*_test.go services test); do \
 	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
 	    echo "$$name in $$(dirname $$file)"; \
 	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \

@@ -1,7 +1,6 @@
 package caseload_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -89,40 +88,4 @@ func TestAColumnOfWhichNothingIsKnownIsToldAndIgnored(t *testing.T) {
 	if err != nil || len(report.Ignored) != 2 || report.Ignored[1] != "rainfall" || strings.Contains(strings.Join(report.Ignored, ""), "07700") {
 		t.Errorf("got %d columns ignored and %v; want rainfall, and one that is not repeated", len(report.Ignored), err)
 	}
-}
-
-func FuzzAnExtractNeverPanicsAndNeverQuotesAValue(f *testing.F) {
-	f.Add([]byte(extract(3, nil)), false)
-	f.Add([]byte("crn,surname,forenames,date_of_birth,pdu_code,team_code\n\"X000001\",\"a\"\"b\",,1980-02-30,\"\n\n"), false)
-	f.Add([]byte(`{"crn":"X000001","surname":["a"],"date_of_birth":5}`+"\n{]\n"), true)
-	f.Fuzz(func(t *testing.T, text []byte, ndjson bool) {
-		format := caseload.Format{Name: "csv"}
-		if ndjson {
-			format.Name = "ndjson"
-		}
-		rows, report, err := read(t, format, string(text))
-		if lines := bytes.Count(text, []byte("\n")) + 1; len(rows) > lines {
-			t.Errorf("got %d rows of %d lines", len(rows), lines)
-		}
-		if err != nil && !errors.Is(err, caseload.ErrNotAnExtract) {
-			t.Errorf("got an error that is not a refusal")
-		}
-		for _, p := range report.Problems {
-			if p.Message == "" || p.Action == "" || p.Code == "" {
-				t.Errorf("a problem without message, action or code")
-			}
-		}
-	})
-}
-
-func FuzzAMappingIsRefusedOrUsable(f *testing.F) {
-	f.Add("delimiter: \";\"\ncolumns:\n  Case: crn\n")
-	f.Add("columns: {a: crn, b: crn}")
-	f.Fuzz(func(t *testing.T, text string) {
-		m, err := caseload.ReadMapping(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		read(t, caseload.Format{Mapping: m}, extract(2, nil))
-	})
 }
