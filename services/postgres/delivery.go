@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -20,9 +19,9 @@ import (
 // its cause. What is urgent goes at once; the rest waits for company. It is
 // called before the store is used.
 func (db *DB) TellOutside(company time.Duration) error {
-	jobs, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{})
+	jobs, err := db.jobs(&river.Config{})
 	if err != nil {
-		return fmt.Errorf("open the job queue: %w", err)
+		return err
 	}
 	db.telling = &telling{jobs: jobs, company: company}
 	return nil

@@ -5,9 +5,19 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
+
+// jobs opens the job queue; with a plain config it is for asking alone.
+func (db *DB) jobs(config *river.Config) (*river.Client[pgx.Tx], error) {
+	client, err := river.NewClient(riverpgxv5.New(db.pool), config)
+	if err != nil {
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	return client, nil
+}
 
 // RunJobs works the job queue until the context ends: deliveries, digests,
 // erasure and whatever else may wait a moment. Any number of processes may;
@@ -17,9 +27,9 @@ func (db *DB) RunJobs(ctx context.Context, config *river.Config) error {
 		// A process that died with a job in hand: River's own default is an hour.
 		config.RescueStuckJobsAfter = 5 * time.Minute
 	}
-	client, err := river.NewClient(riverpgxv5.New(db.pool), config)
+	client, err := db.jobs(config)
 	if err != nil {
-		return fmt.Errorf("open the job queue: %w", err)
+		return err
 	}
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("work the job queue: %w", problem(err))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/reportable-incidents/reportable/schemas/events"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -20,12 +19,9 @@ import (
 // TransferOutside makes every confirmed match from now on a job too: to put its
 // contact on the case record. It is called before the store is used.
 func (db *DB) TransferOutside() error {
-	jobs, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{})
-	if err != nil {
-		return fmt.Errorf("open the job queue: %w", err)
-	}
+	jobs, err := db.jobs(&river.Config{})
 	db.transferring = jobs
-	return nil
+	return err
 }
 
 // queueTransfers asks for the contacts of matches to agree with the matches:

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 )
@@ -17,12 +16,9 @@ import (
 // HookOutside makes every notice from now on a message to each webhook that
 // wants it, in the transaction of its cause. It is called before the store is used.
 func (db *DB) HookOutside() error {
-	jobs, err := river.NewClient(riverpgxv5.New(db.pool), &river.Config{})
-	if err != nil {
-		return fmt.Errorf("open the job queue: %w", err)
-	}
+	jobs, err := db.jobs(&river.Config{})
 	db.hooking = jobs
-	return nil
+	return err
 }
 
 // wanted are the notices that a webhook wants and has no message of.
