@@ -137,6 +137,8 @@ func diagnose(s postgres.Symptoms, r casework.Reconciliation, now time.Time) []f
 		"revisions in flight: %d", r.InFlight)
 	add(s.Behind == 0 || s.Behind < r.Accepted/2+100, "a matcher scores them again; if the number does not fall, none runs",
 		"revisions scored with an older register: %d", s.Behind)
+	add(s.Apart == 0, "give every matcher the same program and settings: deploy/runbooks/MatchersApart.md",
+		"matchers started with another model or other settings than all settle by: %d", s.Apart)
 	waits(s.Disagreeing, s.DisagreeingFor, 5*time.Minute, "matches whose actions have not followed",
 		"does a notifier run? (reportable up, or reportable serve notifier)")
 	waits(s.Unfired, s.UnfiredFor, time.Minute, "escalations overdue",

@@ -20,6 +20,7 @@ func TestTheDoctorSaysWhatToDoAboutWhatIsWrong(t *testing.T) {
 		"clock":    {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Clock = -time.Minute }, "clock is 1m0s from ours"},
 		"register": {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Imported = now.AddDate(0, 0, -9) }, "imported 9 days ago"},
 		"relay":    {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Unpublished, s.UnpublishedFor = 3, time.Hour }, "wait to be published: 3"},
+		"apart":    {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Apart = 1 }, "than all settle by: 1"},
 		"unseen":   {func(s *postgres.Symptoms, _ *casework.Reconciliation) { s.Unseen = 2 }, "their owner may see: 2"},
 		"quarantine": {func(s *postgres.Symptoms, _ *casework.Reconciliation) {
 			s.Quarantined, s.QuarantinedFor = 1, time.Second

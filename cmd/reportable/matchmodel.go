@@ -42,8 +42,10 @@ func (l modelList) Run(ctx context.Context, c *run.Config, to terminal) error {
 		return err
 	}
 	active := linkage.Default().Hash()
-	if len(activations) > 0 {
-		active = activations[0].Model
+	if used, err := db.ActiveModel(ctx); err != nil {
+		return err
+	} else if used.Hash != "" {
+		active = used.Hash
 	}
 	if l.JSON {
 		return to.json(map[string]any{"active": active, "models": models, "activations": activations})

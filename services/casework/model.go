@@ -2,6 +2,7 @@ package casework
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -24,6 +25,25 @@ const (
 	ModelLearnt  = "record"  // from what is on the record
 	ModelGiven   = "file"
 )
+
+// Terms are what matchers settle by beside the register and the model that was
+// activated: what they were started with. All of an installation settle by the
+// terms of the one that was started with other terms last.
+type Terms struct {
+	// Model is the hash of the model that ships with the program. It weighs
+	// while none was activated.
+	Model string
+	// AfterSupervision is how many working days after the end of supervision an
+	// incident may occur and still match.
+	AfterSupervision int
+	// Threshold is the probability from which a match is kept.
+	Threshold float64
+}
+
+// String tells terms apart.
+func (t Terms) String() string {
+	return fmt.Sprintf("model %s, %d working days after supervision, from probability %g", t.Model, t.AfterSupervision, t.Threshold)
+}
 
 // Activation is that a model took the place of another.
 type Activation struct {

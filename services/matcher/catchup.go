@@ -25,6 +25,13 @@ func (m *Matcher) catchUp(ctx context.Context, atLeast int64) error {
 		return nil // another was quicker
 	}
 	began := time.Now()
+	if !m.started {
+		model := casework.Model{Hash: m.Model.Hash(), Weights: m.Model.JSON(), Origin: casework.ModelShipped, By: stage}
+		if err := m.Ledger.StartWith(ctx, m.own(), model, m.Now()); err != nil {
+			return fmt.Errorf("start with %s: %w", m.own(), err)
+		}
+		m.started = true
+	}
 	read := m.load
 	if m.loaded {
 		read = m.follow
@@ -85,17 +92,24 @@ func (m *Matcher) follow(ctx context.Context) (version int64, changed int, err e
 	return version, changed, err
 }
 
-// weigh makes the register weigh by the model that is active. Activating one
-// gives the register a new version, so that every process comes by here before
-// it settles anything more. It is read after the people: should it be newer
-// than their version, what is scored is not settled but scored again.
+// weigh makes the register weigh by the model that is active, and this process
+// settle by the terms that hold, whatever it was started with itself: replicas
+// that settled by different ones would undo each other's matches for ever.
+// Activating a model and starting with other terms give the register a new
+// version, so that every process comes by here before it settles anything more.
+// Both are read after the people: should they be newer than their version, what
+// is scored is not settled but scored again.
 func (m *Matcher) weigh(ctx context.Context) error {
+	terms, err := m.Ledger.Terms(ctx)
+	if err != nil {
+		return err
+	}
 	active, err := m.Ledger.ActiveModel(ctx)
 	if err != nil {
 		return err
 	}
 	model := m.Model
-	if active.Hash != "" && active.Hash != m.Model.Hash() {
+	if active.Hash != m.Model.Hash() {
 		if model, err = linkage.ReadModel(active.Weights); err != nil {
 			return fmt.Errorf("read the active model %s, which this program may be too old for: %w", active.Hash, err)
 		}
@@ -104,5 +118,10 @@ func (m *Matcher) weigh(ctx context.Context) error {
 		m.Register.SetModel(model)
 		m.model = model.Hash()
 	}
+	if m.terms != terms && terms != m.own() {
+		m.Log.Warn("another matcher was started with other terms, and all settle by those", "own", m.own().String(), "terms", terms.String())
+	}
+	m.terms = terms
+	m.Metrics.started(terms == m.own())
 	return nil
 }

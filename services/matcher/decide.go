@@ -123,7 +123,7 @@ func (m *Matcher) find(r *reading, person int) (found []linkage.Candidate, err e
 			err = fmt.Errorf("scoring person %d of the incident failed", person+1)
 		}
 	}()
-	found = m.Register.Find(r.head.Persons[person].Identity(), m.Threshold)
+	found = m.Register.Find(r.head.Persons[person].Identity(), m.terms.Threshold)
 	return slices.DeleteFunc(found, func(c linkage.Candidate) bool {
 		return c.Evidence.Band == casework.None || !m.concerned(c.Person, r)
 	}), nil
@@ -140,7 +140,7 @@ func (m *Matcher) concerned(person casework.PersonID, r *reading) bool {
 		return true
 	}
 	calendar := casework.EnglandAndWales()
-	last := calendar.WorkingDays(calendar.Day(ended), m.AfterSupervision)
+	last := calendar.WorkingDays(calendar.Day(ended), m.terms.AfterSupervision)
 	return !last.Before(calendar.Day(r.head.OccurredFrom))
 }
 

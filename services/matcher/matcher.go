@@ -36,9 +36,16 @@ type Ledger interface {
 	// PeopleChangedSince gives who has changed since a version, the gone among
 	// them, and the version up to which it has told.
 	PeopleChangedSince(ctx context.Context, version int64, give func(casework.RegisterPerson) error) (int64, error)
-	// ActiveModel is the model that was activated last; its hash is empty when
-	// none was.
+	// ActiveModel is the model that was activated last, else that of the terms;
+	// its hash is empty when there is neither.
 	ActiveModel(ctx context.Context) (casework.Model, error)
+	// StartWith makes the terms hold if they are not those that do, and gives
+	// the register its next version if that may change what was settled.
+	StartWith(ctx context.Context, own casework.Terms, model casework.Model, at time.Time) error
+	// Terms are those that hold.
+	Terms(ctx context.Context) (casework.Terms, error)
+	// Present notes that a process matches, and what it was started with.
+	Present(ctx context.Context, process string, own casework.Terms) error
 	// RegisterVersion is the version now.
 	RegisterVersion(ctx context.Context) (int64, error)
 	// QuarantineEvent sets an event's incident aside with the reason.
@@ -82,6 +89,11 @@ type Config struct {
 	Now func() time.Time
 }
 
+// own are the terms that this process was started with.
+func (m *Matcher) own() casework.Terms {
+	return casework.Terms{Model: m.Model.Hash(), AfterSupervision: m.AfterSupervision, Threshold: m.Threshold}
+}
+
 // Matcher settles incidents. Several, in one process or many, share the work.
 type Matcher struct {
 	Config
@@ -94,6 +106,8 @@ type Matcher struct {
 	version int64
 	loaded  bool
 	model   string                          // hash of what the register weighs by; empty: what it came with
+	started bool                            // its own terms are on the record
+	terms   casework.Terms                  // those that hold
 	people  map[casework.PersonID]time.Time // on the register → end of supervision, or zero
 }
 

@@ -18,6 +18,7 @@ type Metrics struct {
 	unaccounted prometheus.Gauge
 	inFlight    prometheus.Gauge
 	quarantined prometheus.Gauge
+	apart       prometheus.Gauge
 	responses   Responses
 }
 
@@ -51,10 +52,11 @@ func NewMetrics(reg prometheus.Registerer, responses Responses) *Metrics {
 		unaccounted: gauge("reportable_unaccounted_incidents", "What independent joins over the ledger find wrong. It is 0."),
 		inFlight:    gauge("reportable_in_flight_incidents", "Accepted revisions that are not settled yet."),
 		quarantined: gauge("reportable_quarantined_incidents", "Revisions set aside, waiting for a hand."),
+		apart:       gauge("reportable_matcher_apart", "1 while this process was started with another model or other settings than all matchers settle by, else 0."),
 		responses:   responses,
 	}
 	if reg != nil {
-		reg.MustRegister(m.incidents, m.matches, m.seconds, m.version, m.people, m.unaccounted, m.inFlight, m.quarantined)
+		reg.MustRegister(m.incidents, m.matches, m.seconds, m.version, m.people, m.unaccounted, m.inFlight, m.quarantined, m.apart)
 	}
 	return m
 }
@@ -77,6 +79,14 @@ func (m *Metrics) settled(done casework.Settled, took time.Duration) {
 func (m *Metrics) register(version int64, people int) {
 	m.version.Set(float64(version))
 	m.people.Set(float64(people))
+}
+
+// started tells whether this process was started with the terms that hold.
+func (m *Metrics) started(alike bool) {
+	m.apart.Set(1)
+	if alike {
+		m.apart.Set(0)
+	}
 }
 
 func (m *Metrics) reconciled(r casework.Reconciliation) {

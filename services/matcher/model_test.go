@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher"
 	"github.com/reportable-incidents/reportable/services/matcher/linkage"
@@ -146,4 +148,77 @@ func TestEveryMatcherWeighsByTheModelThatIsActiveAndNothingIsMissedOrErasedMeanw
 	if _, err := w.db.Pool().Exec(context.Background(), `delete from model_activation`); err == nil {
 		t.Error("an activation could be taken off the record")
 	}
+}
+
+func TestMatchersThatShipWithDifferentModelsSettleByTheSameAndSayThatTheyAreApart(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	registry := [2]*prometheus.Registry{prometheus.NewRegistry(), prometheus.NewRegistry()}
+	generous := expecting(t, 80)
+	start := func(i int, model *linkage.Model) *matcher.Matcher {
+		return matcher.New(matcher.Config{Ledger: w.db, Model: model, Metrics: matcher.NewMetrics(registry[i], nil), Now: func() time.Time { return w.now }})
+	}
+	old := start(0, linkage.Default())
+	w.supervise("X000001", "Pugh", "1980-02-01")
+	almost := person("suspect", "Bebb", "1980-02-11") // enough by the generous model alone
+	w.handle(old, w.receive("HELD", 1, live, almost))
+	w.wantDisposition("HELD", 1, casework.Unmatched)
+
+	// A new release ships another model: it takes what is held up again, and the old replica follows.
+	newer := start(1, generous)
+	w.handle(newer, w.receive("NEW", 1, live, almost))
+	w.handle(old, w.receive("OLD", 1, live, almost))
+	w.caseloadChanged(old)
+	for _, reference := range []string{"HELD", "NEW", "OLD"} {
+		w.wantMatches(reference, "1@1 rev 1 X000001 open")
+		var with string
+		w.one(&with, `select m.model from match m join incident i on i.id = m.incident where reference = $1`, reference)
+		if with != generous.Hash() {
+			t.Errorf("%s is matched by model %s, want %s", reference, with, generous.Hash())
+		}
+	}
+	for i, want := range []float64{1, 0} {
+		if got := gauge(t, registry[i], "reportable_matcher_apart"); got != want {
+			t.Errorf("matcher %d: got reportable_matcher_apart %v, want %v", i, got, want)
+		}
+	}
+	own := casework.Terms{Model: linkage.Default().Hash(), AfterSupervision: 28, Threshold: .1}
+	for process, terms := range map[string]casework.Terms{"old": own, "newer": {Model: generous.Hash(), AfterSupervision: 28, Threshold: .1}} {
+		if err := w.db.Present(ctx, process, terms); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := w.db.Examine(ctx); err != nil || s.Apart != 1 {
+		t.Errorf("doctor sees %d matchers apart, %v; want the old one", s.Apart, err)
+	}
+
+	// Started again with what holds, nothing is matched anew; of an activated model, what ships is no matter.
+	before, err := w.db.RegisterVersion(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.handle(matcher.New(matcher.Config{Ledger: w.db, Model: generous, Now: func() time.Time { return w.now }}), w.receive("AGAIN", 1, live, almost))
+	if err := w.activate(linkage.Default(), generous); err != nil {
+		t.Fatal(err)
+	}
+	w.handle(matcher.New(matcher.Config{Ledger: w.db, Model: linkage.Default(), Now: func() time.Time { return w.now }}), w.receive("ACTIVE", 1, live, almost))
+	w.wantMatches("ACTIVE")
+	if after, err := w.db.RegisterVersion(ctx); err != nil || after != before+1 {
+		t.Errorf("got version %d of the register, %v; want %d, which the activation gave it", after, err, before+1)
+	}
+}
+
+func gauge(t *testing.T, from *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := from.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
 }

@@ -2,6 +2,7 @@ package matcher
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	sweepEvery = 5 * time.Second
 	// countEvery is how often it is counted where everything is.
 	countEvery = time.Minute
+	// presentEvery is how often a process says that it is there.
+	presentEvery = time.Minute
 	// countShare is how many times as long as a count took none follows at least.
 	countShare = 20
 	// enough is how often an incident that the sweeper finds may fail alone
@@ -43,6 +46,7 @@ func (m *Matcher) Run(ctx context.Context, from Reader) error {
 	}
 	group.Go(func() error { m.sweepUntil(ctx); return nil })
 	group.Go(func() error { m.countUntil(ctx); return nil })
+	group.Go(func() error { m.presentUntil(ctx); return nil })
 	return group.Wait()
 }
 
@@ -71,6 +75,18 @@ func (m *Matcher) countUntil(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(pauseAfter(time.Since(began))):
+		}
+	}
+}
+
+// presentUntil notes every minute what this process was started with, for doctor.
+func (m *Matcher) presentUntil(ctx context.Context) {
+	process := rand.Text()
+	for ctx.Err() == nil {
+		m.report(ctx, "note that this process matches", m.Ledger.Present(ctx, process, m.own()))
+		select {
+		case <-ctx.Done():
+		case <-time.After(presentEvery):
 		}
 	}
 }

@@ -186,6 +186,12 @@ func TestSupervisionThatEndedMatchesForTwentyEightWorkingDaysAndEndsNoWork(t *te
 		AfterSupervision: 31, Now: func() time.Time { return w.now }})
 	w.handle(longer, w.receive("LONGER", 1, live, pugh))
 	w.wantMatches("LONGER", "1@1 rev 1 X000001 open")
+	// What is held is matched again by it, and by a matcher that was started before, too.
+	w.caseloadChanged(w.Matcher)
+	w.wantMatches("LATE", "1@1 rev 1 X000001 open")
+	w.wantDisposition("LATE", 1, casework.Matched)
+	w.handle(w.Matcher, w.receive("FOLLOWED", 1, live, pugh))
+	w.wantMatches("FOLLOWED", "1@1 rev 1 X000001 open")
 
 	// A new revision finds the old work still there.
 	w.now = last.Add(72 * time.Hour)

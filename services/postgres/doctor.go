@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/reportable-incidents/reportable/services/casework"
 )
 
 // Symptoms are what doctor looks at, beside the reconciliation. The ages are
@@ -40,6 +42,10 @@ type Symptoms struct {
 	// Quarantined things wait for a hand, the oldest for so long.
 	Quarantined    int
 	QuarantinedFor time.Duration
+	// Terms are those by which all matchers settle; Apart counts the matchers
+	// of the last minutes that were started with others.
+	Terms string
+	Apart int
 	// OldestSnapshot is how long the longest transaction has run: it slows every queue.
 	OldestSnapshot time.Duration
 }
@@ -95,6 +101,21 @@ func (db *DB) Examine(ctx context.Context) (Symptoms, error) {
 			if err != nil {
 				return err
 			}
+		}
+		terms, err := inForce(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if terms != (casework.Terms{}) {
+			s.Terms = terms.String()
+		}
+		err = tx.QueryRow(ctx, `
+			select count(*)
+			  from matcher
+			 where own <> @terms
+			   and seen_at > now() - interval '3 minutes'`, pgx.NamedArgs{"terms": s.Terms}).Scan(&s.Apart)
+		if err != nil {
+			return err
 		}
 		return tx.QueryRow(ctx, unseenActions).Scan(&s.Unseen)
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// ActiveModel is the model in use; its hash is empty while none was activated,
-// and the one that ships is used.
+// ActiveModel is the model in use: the one that was activated last, else the
+// one that the terms name. Its hash is empty before the first matcher started.
 func (db *DB) ActiveModel(ctx context.Context) (casework.Model, error) {
 	m, err := activeModel(ctx, db.pool)
 	if err != nil {
@@ -30,7 +30,8 @@ func activeModel(ctx context.Context, from querier) (casework.Model, error) {
 	rows, _ := from.Query(ctx, `
 		select m.hash, m.weights, m.origin, m.by, m.figures, m.at
 		  from model m
-		 where m.hash = (select model from model_activation order by id desc limit 1)`)
+		 where m.hash = coalesce((select model from model_activation order by id desc limit 1),
+		                         (select model from terms order by id desc limit 1))`)
 	all, err := pgx.CollectRows(rows, scanModel)
 	if err != nil || len(all) == 0 {
 		return casework.Model{}, err
