@@ -108,7 +108,7 @@ func (d ForceDoor) who(r *http.Request) (force string, refusal *Refusal) {
 	known, err := d.Keys.ForceByKey(r.Context(), HashForceKey(key))
 	switch {
 	case errors.Is(err, casework.ErrNotFound):
-		if after := d.Wrong.seen(r.RemoteAddr, time.Now()); after > 0 {
+		if after := d.Wrong.Seen(r.RemoteAddr, time.Now()); after > 0 {
 			return force, &Refusal{Status: http.StatusTooManyRequests, Type: "too-many-wrong-keys", RetryAfter: int(after.Seconds()) + 1,
 				UserMessage:      "Too many wrong keys came from this address.",
 				DeveloperMessage: "Wait for Retry-After seconds and send the right key. A right key is let in at any time."}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// WrongKeys counts the wrong keys that come from an address, and tells whoever
-// goes on to wait. Keys cannot be guessed; but each wrong one costs a question
+// WrongKeys counts the wrong keys, or access tokens, that come from an address,
+// and tells whoever goes on to wait. Keys cannot be guessed; but each wrong one costs a question
 // to the store, and a sender whose key has expired should slow down and not
 // hammer. A right key is let in all the while: forces share addresses.
 type WrongKeys struct {
@@ -26,8 +26,8 @@ type WrongKeys struct {
 // something that counting by address does not help against.
 const mostAddresses = 10_000
 
-// seen notes a wrong key, and says how long to wait if there were too many.
-func (w *WrongKeys) seen(remote string, now time.Time) time.Duration {
+// Seen notes a wrong key, and says how long to wait if there were too many.
+func (w *WrongKeys) Seen(remote string, now time.Time) time.Duration {
 	if w == nil {
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,11 @@ func (e invalid) Error() string { return strings.Join(e.keys, ", ") }
 func (v *visit) failAPI(err error) {
 	status, key := http.StatusInternalServerError, "error"
 	var wrong invalid
+	var many tooMany
 	switch {
+	case errors.As(err, &many):
+		status, key = http.StatusTooManyRequests, "manytokens"
+		v.w.Header().Set("Retry-After", strconv.Itoa(int(many.after.Seconds())+1))
 	case errors.Is(err, errSignIn):
 		status, key = http.StatusUnauthorized, "signin"
 		v.w.Header().Set("WWW-Authenticate", "Bearer")

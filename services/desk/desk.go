@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
@@ -69,6 +70,7 @@ type Desk struct {
 	pages     map[string]map[string]*template.Template // language → page
 	languages map[string]words
 	attempts  *limits
+	wrong     access.WrongKeys // access tokens that were refused, by address
 	provider  *provider
 	nudges    *nudges
 	metrics   metrics

@@ -205,6 +205,25 @@ func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
 	u.get("/v1/me", "Authorization", "Bearer x.y.z").status(http.StatusUnauthorized)
 }
 
+func TestWrongAccessTokensAreSlowedDownAndARightOneIsLetIn(t *testing.T) {
+	w, p := withProvider(t)
+	u := w.visitor(t)
+	p.spoil = func(c map[string]any) { c["aud"] = "desk-api" }
+	right := p.token()
+	wrong := func() *page { return u.get("/v1/me", "Authorization", "Bearer x.y.z") }
+	asked := 0
+	for ; asked < 100 && wrong().code == http.StatusUnauthorized; asked++ {
+	}
+	if asked < 10 || asked == 100 {
+		t.Fatalf("%d wrong tokens were looked at, want some and an end to it", asked)
+	}
+	if got := wrong().status(http.StatusTooManyRequests); got.header.Get("Retry-After") == "" || got.header.Get("Content-Type") != "application/problem+json; charset=utf-8" {
+		t.Error("whoever has to wait is not told for how long")
+	}
+	u.get("/v1/me", "Authorization", "Bearer "+right).status(http.StatusOK)
+	wrong().status(http.StatusTooManyRequests)
+}
+
 func TestADeskWithoutAProviderHasNoSuchPage(t *testing.T) {
 	w := open(t)
 	w.visitor(t).get("/sign-in/provider").status(http.StatusNotFound)

@@ -62,6 +62,11 @@ func (d *Desk) serve(r route) http.Handler {
 // errSignIn says that a page is for people who have signed in.
 var errSignIn = errors.New("sign in first")
 
+// tooMany says that wrong access tokens come from an address one after the other.
+type tooMany struct{ after time.Duration }
+
+func (tooMany) Error() string { return "too many wrong access tokens" }
+
 // errForbidden says that a page is for another part than the viewer plays.
 var errForbidden = errors.New("not for this account")
 
@@ -69,7 +74,14 @@ func (v *visit) enter() error {
 	var me *casework.Account
 	var err error
 	if token, sent := strings.CutPrefix(v.Header.Get("Authorization"), "Bearer "); v.api() && sent {
-		me, err = v.bearer(token)
+		// Counted after it was looked at: a right token is let in at any time.
+		if me, err = v.bearer(token); err == nil && me == nil {
+			if after := v.wrong.Seen(v.RemoteAddr, v.now); after > 0 {
+				err = tooMany{after}
+			} else {
+				v.Log.WarnContext(v.Context(), "access token refused")
+			}
+		}
 	} else {
 		me, err = v.signedIn(v.Context())
 	}
