@@ -67,6 +67,7 @@ func BenchmarkPages(b *testing.B) {
 	first := s.Match(scene.Report{Person: s.Person(scene.Case{})})
 	confirmed := s.Match(scene.Report{Person: s.Person(scene.Case{})})
 	s.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
+	s.Consulted = scene.Deputy // else the manager could not draw it
 	decided := s.Match(scene.Report{Person: s.Person(scene.Case{})})
 	decision := s.Decide("practitioner", decided.Practitioner)
 	began := time.Now()

@@ -127,6 +127,7 @@ func everything(w *world) numbers {
 	waiting := w.Match(scene.Report{Person: p})
 	confirmed := w.Match(scene.Report{Person: p})
 	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
+	w.Consulted = scene.Deputy // else the manager could not draw it
 	decided := w.Match(scene.Report{Person: p})
 	decision := w.Decide("practitioner", decided.Practitioner)
 	draw := casework.Sample{PDU: scene.Cardiff, Size: 1, Seed: 1, From: w.Now.AddDate(0, 0, -1), To: w.Now.AddDate(0, 0, 1)}

@@ -16,7 +16,7 @@ type sampledPage struct {
 	Incident incidentView
 	Person   personView
 	Form     map[string]string
-	Own      bool // the viewer has a hand in it by now
+	Own      bool // the viewer has a hand in it
 }
 
 // sampled shows one piece of closed work, and asks what is to be thought of it.
@@ -45,8 +45,8 @@ func (v *visit) readSampled() (sampledPage, error) {
 		return p, err
 	}
 	p.Incident, p.Person = viewIncident(p.MatchView, v.opened(p.Match)), viewPerson(p.MatchView.Person, p.MatchView.Places)
+	p.Own = p.Item.Own
 	for _, d := range p.Decisions {
-		p.Own = p.Own || d.BySubject == v.me.Subject
 		if d.ID == p.Item.Decision {
 			p.Decision = d
 		}

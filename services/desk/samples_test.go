@@ -34,6 +34,7 @@ var allPass = []string{"answer-aware", "pass", "answer-rationale", "pass", "answ
 
 func TestClosedWorkIsSampledAndJudged(t *testing.T) {
 	w := open(t)
+	w.Consulted = scene.Deputy
 	p := w.Person(scene.Case{})
 	var closed []casework.ActionID
 	for range 5 {
@@ -51,6 +52,13 @@ func TestClosedWorkIsSampledAndJudged(t *testing.T) {
 	own := w.Match(scene.Report{Person: p})
 	pgtest.Exec(t, w.DB, "update action set owner_role = 'manager', owner = $2 where id = $1", own.Practitioner, scene.Manager)
 	w.Decide("manager", own.Practitioner)
+	w.Consulted = scene.Manager
+	consulted := w.Match(scene.Report{Person: p})
+	w.Decide("practitioner", consulted.Practitioner)
+	w.Consulted = scene.Deputy
+	worked := w.Match(scene.Report{Person: p})
+	pgtest.Exec(t, w.DB, "insert into action_history (action, n, what, by) values ($1, 90, 'acknowledged', 'persona:manager')", worked.Administrator)
+	w.Decide("practitioner", worked.Practitioner)
 	hidden := w.Match(scene.Report{Person: w.Person(scene.Case{})})
 	w.Decide("practitioner", hidden.Practitioner)
 	pgtest.Exec(t, w.DB, "insert into exclusion (person, subject) select person, 'persona:manager' from match where id = $1", hidden.Match)
@@ -75,7 +83,8 @@ func TestClosedWorkIsSampledAndJudged(t *testing.T) {
 	}
 	manager.draw("size", "50", "kind", "arrest").count("tr[data-item]", 1)
 	manager.draw("size", "50", "practitioner", scene.Practitioner).count("tr[data-item]", 5)
-	if n := w.rows("sample_item where action in ($1, $2, $3)", signed.Practitioner, own.Practitioner, hidden.Practitioner); n != 0 {
+	if n := w.rows("sample_item where action in ($1, $2, $3, $4, $5)", signed.Practitioner, own.Practitioner, hidden.Practitioner,
+		consulted.Practitioner, worked.Practitioner); n != 0 {
 		t.Errorf("%d pieces of work were drawn that the manager has a hand in, or may not see", n)
 	}
 	if n := w.rows("audit where what = 'SAMPLE_DRAWN' and actor = 'persona:manager' and details->>'seed' = '4711'"); n != 4 {
@@ -108,10 +117,13 @@ func TestClosedWorkIsSampledAndJudged(t *testing.T) {
 
 	// Somebody who has a hand in it by now judges it no more.
 	late := manager.get(drawn.request).Find("tr[data-item] a").Last().AttrOr("href", "")
-	form := manager.get(late).status(http.StatusOK)
-	pgtest.Exec(t, w.DB, "update decision set countersigned_by = 'persona:manager', countersigned_at = now() where action = (select action from sample_item where id = $1)",
-		strings.TrimPrefix(late, "/sampled/"))
-	form.submit("main form", append([]string{"verdict", "pass"}, allPass...)...).status(http.StatusUnprocessableEntity).sees("main", "somebody else has to judge it")
+	for _, hand := range []string{"countersigned_by = 'persona:manager', countersigned_at = now()", "manager_consulted = '" + scene.Manager + "', countersigned_by = null, countersigned_at = null"} {
+		pgtest.Exec(t, w.DB, "update decision set countersigned_by = null, countersigned_at = null, manager_consulted = '"+scene.Deputy+"' where action = (select action from sample_item where id = $1)",
+			strings.TrimPrefix(late, "/sampled/"))
+		form := manager.get(late).status(http.StatusOK).count(".govuk-inset-text", 0)
+		pgtest.Exec(t, w.DB, "update decision set "+hand+" where action = (select action from sample_item where id = $1)", strings.TrimPrefix(late, "/sampled/"))
+		form.submit("main form", append([]string{"verdict", "pass"}, allPass...)...).status(http.StatusUnprocessableEntity).sees("main", "somebody else has to judge it")
+	}
 
 	// Whom it is about may become hidden from who drew it.
 	pgtest.Exec(t, w.DB, "insert into exclusion (person, subject) select id, 'persona:manager' from person where not exists (select 1 from exclusion where person = person.id)")

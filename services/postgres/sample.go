@@ -10,10 +10,40 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
+// handIn says of an action that the viewer has a hand in the work on its match:
+// they decided, were consulted or countersigned, judged or transferred the match,
+// asked police, answered the checklist, or acknowledged or closed any action of
+// it. Giving the work to somebody is no hand in it: else no manager could look
+// at their own team's.
+func handIn(action string) string {
+	const subject, staff = `(select subject from account where id = @viewer)`, `(select nullif(staff, '') from account where id = @viewer)`
+	return `exists (
+	         select 1
+	           from action w
+	           join action z on z.match = w.match
+	          where w.id = ` + action + `
+	            and (   ` + subject + ` in (z.acked_by, z.done_by)
+	                 or exists (
+	                      select 1
+	                        from decision d
+	                       where d.action = z.id
+	                         and (   ` + subject + ` in (d.by, d.countersigned_by)
+	                              or d.manager_consulted = ` + staff + `))
+	                 or exists (select 1 from action_history h where h.action = z.id and h.by = ` + subject + ` and h.what <> 'reassigned')
+	                 or exists (select 1 from checklist c where c.action = z.id and c.answered_by = ` + subject + `)
+	                 or exists (select 1 from judgement j where j.match = z.match and j.by = ` + subject + `)
+	                 or exists (
+	                      select 1
+	                        from enquiry q
+	                       where q.incident = z.incident
+	                         and q.person = z.person
+	                         and q.asked_by = ` + subject + `)))`
+}
+
 // sampled is what a sample may be drawn from: reviews that were decided and
 // closed in the period, of cases that the viewer manages or heads and may see;
-// never their own work, nor what they countersigned.
-const sampled = `
+// never what they have a hand in, nor what is erased.
+var sampled = `
 	select a.id as action,
 	       d.id as decision,
 	       coalesce(nullif(b.staff, ''), a.owner) as practitioner
@@ -35,12 +65,8 @@ const sampled = `
 	   and a.done_at < @to
 	   and (@kind = '' or r.kind = @kind)
 	   and (@practitioner = '' or coalesce(nullif(b.staff, ''), a.owner) = @practitioner)
-	   and a.done_by is distinct from @subject
-	   and not exists (
-	         select 1
-	           from decision o
-	          where o.action = a.id
-	            and (o.by = @subject or o.countersigned_by = @subject))
+	   and m.erased_at is null
+	   and not ` + handIn("a.id") + `
 	   and ` + overseen + `
 	   and ` + actionShown
 
@@ -192,12 +218,13 @@ type SampleItem struct {
 	SavedAt      *time.Time
 	JudgedAt     *time.Time
 	Erased       bool
+	Own          bool // the viewer has a hand in it, so somebody else judges it
 }
 
-const itemColumns = `
+var itemColumns = `
 	       o.id, o.sample, o.n, o.action, o.decision, o.practitioner, coalesce(w.name, o.practitioner), ` + managesPractitioner + `,
 	       ` + drewHere + `, i.reference, i.force, r.kind, coalesce(x.done_at, x.raised_at), o.answers, o.verdict, o.notes, o.saved_at, o.judged_at,
-	       y.erased_at is not null
+	       y.erased_at is not null, ` + handIn("o.action") + `
 	  from sample_item o
 	  join sample s on s.id = o.sample
 		  join action x on x.id = o.action
@@ -250,34 +277,47 @@ type Finding struct {
 }
 
 // Find records what somebody found of work that they drew. It is
-// casework.ErrOwnDecision if they have a hand in it by now, and gives the PDU
-// if this judged it for the first time.
+// casework.ErrOwnDecision if they have a hand in it by now, and
+// casework.ErrChanged if the work is erased, for notes on it would stay. It
+// gives the PDU if this judged it for the first time.
 func (db *DB) Find(ctx context.Context, f Finding) (first string, err error) {
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
 		first = ""
 		args := pgx.NamedArgs{"id": f.Item, "viewer": f.By.ID, "subject": f.By.Subject, "answers": f.Answers, "verdict": f.Verdict,
 			"notes": f.Notes, "done": f.Done}
-		var own, judged bool
+		// The match is locked before the item, as erasing does.
+		_, err := tx.Exec(ctx, `
+			select 1
+			  from match m
+			  join action a on a.match = m.id
+			  join sample_item o on o.action = a.id
+			 where o.id = @id
+			   for share of m`, args)
+		if err != nil {
+			return err
+		}
+		var own, judged, erased bool
 		var pdu string
-		err := tx.QueryRow(ctx, `
-			select exists (
-			         select 1
-			           from decision d
-			          where d.action = o.action
-			            and (d.by = @subject or d.countersigned_by = @subject)),
+		err = tx.QueryRow(ctx, `
+			select `+handIn("o.action")+`,
 			       o.judged_at is not null,
+			       y.erased_at is not null,
 			       s.pdu
 			  from sample_item o
 			  join sample s on s.id = o.sample
+			  join action x on x.id = o.action
+			  join match y on y.id = x.match
 			 where o.id = @id
 			   and `+drewHere+`
 			   and `+itemSeen+`
-			   for update of o`, args).Scan(&own, &judged, &pdu)
+			   for update of o`, args).Scan(&own, &judged, &erased, &pdu)
 		switch {
 		case err != nil:
 			return notThere(err)
 		case own:
 			return casework.ErrOwnDecision
+		case erased:
+			return casework.ErrChanged // notes would outlive what they are about
 		case judged && !f.Done:
 			return casework.ErrChanged // what is judged is not half-judged again
 		}

@@ -4,6 +4,7 @@
 package scene
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -24,7 +25,9 @@ type Scene struct {
 	DB       *postgres.DB
 	Accounts map[string]casework.Account
 	Now      time.Time
-	n        int
+	// Consulted is the manager whom decisions name. Default [Manager].
+	Consulted string
+	n         int
 }
 
 // Places where people of the scene work.
@@ -33,6 +36,7 @@ const (
 	Team, OtherTeam       = "N03ST03", "WPTGT01"
 	Practitioner, Stand   = "N03S0304", "N03S0305" // Stand is another practitioner of the team
 	Manager, GwentOfficer = "N03S03S", "WPTG0101"
+	Deputy                = "N03S03D" // signs in nowhere
 )
 
 // New sets a scene on a database of its own.
@@ -139,7 +143,7 @@ type Report struct {
 	Ago        time.Duration       // how long ago it happened and was found
 	Due        time.Duration       // from now until the actions are due; a day by default
 	Incident   casework.IncidentID // another candidate for the same person of this incident
-	Level      int                 // how often the practitioner's action has escalated
+	Level      int                 // how often the administrator's and the practitioner's action have escalated
 	RaisedOnly casework.OwnerRole  // raise the action of this role alone
 	Unraised   bool                // raise none: a notifier is at hand
 }
@@ -305,7 +309,7 @@ func (s *Scene) Decide(who string, id casework.ActionID) int64 {
 	s.Helper()
 	_, err := s.DB.Decide(s.Context(), postgres.NewDecision{
 		Action: id, Outcome: casework.OutcomeEnforcement, Rationale: "A second incident in a week, against the conditions.",
-		RiskChanged: true, RiskReason: "Frequency rises.", ManagerConsulted: Manager, ConsultedAt: s.Now.Add(-time.Minute),
+		RiskChanged: true, RiskReason: "Frequency rises.", ManagerConsulted: cmp.Or(s.Consulted, Manager), ConsultedAt: s.Now.Add(-time.Minute),
 		CountersignNeeded: true, CountersignDue: s.Now.Add(48 * time.Hour), By: s.Accounts[who],
 	})
 	if err != nil {
