@@ -43,7 +43,7 @@ func openAddresses(v *visit) error {
 	if err := v.openedAddresses(m, reason); err != nil {
 		return err
 	}
-	v.sessions.Put(v.Context(), sessionOpened+fmt.Sprint(m.ID), v.now.Unix())
+	v.openFor(fmt.Sprint(m.ID))
 	return v.to(fmt.Sprintf("/matches/%d", m.ID), "addresses.done")
 }
 

@@ -195,8 +195,19 @@ func (v *visit) next(after casework.MatchID, flash string) error {
 func (v *visit) opened(id casework.MatchID) bool { return v.openedLately(fmt.Sprint(id)) }
 
 func (v *visit) openedLately(what string) bool {
-	at := v.sessions.GetInt64(v.Context(), sessionOpened+what)
+	at := v.sessions.GetInt64(v.Context(), v.openedKey(what))
 	return at != 0 && v.now.Sub(time.Unix(at, 0)) < openedFor
+}
+
+// openFor opens something to the viewer, who gave a reason.
+func (v *visit) openFor(what string) {
+	v.sessions.Put(v.Context(), v.openedKey(what), v.now.Unix())
+}
+
+// openedKey names the viewer too: a reason is one person's, and a program that
+// keeps cookies sends them with whosever token it uses next.
+func (v *visit) openedKey(what string) string {
+	return fmt.Sprintf("%s%d:%s", sessionOpened, v.me.ID, what)
 }
 
 // take gives a match that somebody else has open to a supervisor.

@@ -90,7 +90,7 @@ func (v *visit) openNow(reason string) (casework.ReplyID, error) {
 	if err != nil {
 		return 0, err
 	}
-	v.sessions.Put(v.Context(), sessionOpened+"reply:"+fmt.Sprint(t.ID), v.now.Unix())
+	v.openFor("reply:" + fmt.Sprint(t.ID))
 	return t.ID, nil
 }
 

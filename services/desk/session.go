@@ -18,7 +18,7 @@ import (
 const (
 	sessionAccount = "account"
 	sessionFlash   = "flash"
-	sessionOpened  = "opened:" // + match: its masked addresses were opened with a reason
+	sessionOpened  = "opened:" // + account and match: its masked addresses were opened with a reason
 )
 
 func newSessions(c Config) *scs.SessionManager {
@@ -45,8 +45,11 @@ func newSessions(c Config) *scs.SessionManager {
 }
 
 // signIn begins a session under a new token, so that one which somebody
-// planted before is worth nothing.
+// planted before is worth nothing. Nothing of who sat there before stays in it.
 func (d *Desk) signIn(ctx context.Context, a casework.Account) error {
+	if err := d.sessions.Clear(ctx); err != nil {
+		return err
+	}
 	if err := d.sessions.RenewToken(ctx); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/desk"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
@@ -52,6 +53,21 @@ func TestSigningInChangesTheTokenAndSigningOutEndsIt(t *testing.T) {
 	if p := u.get("/matches"); p.request != "/sign-in" {
 		t.Errorf("the old token still works after signing out")
 	}
+}
+
+func TestWhoSignsInNextIsShownNothingThatWasOpenedToWhoSatThereBefore(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	told := w.Told(w.Ask("practitioner", m.Match, casework.PurposeDisclosure))
+	at, reply := path("/matches/%d", m.Match), path("/replies/%d", told)
+	u := w.as(t, "practitioner")
+	u.get(at+"/addresses").submit("main form", "reason", "safeguarding").sees("main", scene.VictimAddress)
+	u.post(reply+"/open", "reason", "safeguarding").count("form[action$=open]", 0)
+	u.post("/sign-in", "persona", "persona:manager").status(http.StatusOK) // without signing out
+	u.get(at).status(http.StatusOK).sees(".desk-header__who", w.Accounts["manager"].Name).seesNot("body", scene.VictimAddress).sees(".desk-masked", "Masked")
+	u.get(reply).status(http.StatusOK).count("form[action$=open]", 1)
+	u.post("/sign-in", "persona", "persona:practitioner")
+	u.get(at).status(http.StatusOK).seesNot("body", scene.VictimAddress)
 }
 
 func TestASessionEndsWhenLeftAloneAndInAnyCase(t *testing.T) {
