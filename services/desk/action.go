@@ -68,7 +68,7 @@ func (v *visit) action(status int, typed casework.Item, mistakes ...fieldError) 
 	if p.Checklist, err = v.DB.Checklist(v.Context(), a.ID); err != nil {
 		return err
 	}
-	p.IncidentOnly = !v.me.Has(casework.Practitioner, casework.Manager, casework.HeadOfPDU, casework.Administrator)
+	p.IncidentOnly = !a.Case
 	if !p.IncidentOnly {
 		entries, err := v.DB.Timeline(v.Context(), v.me.ID, a.Person, 50)
 		if err != nil {

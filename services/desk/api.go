@@ -358,7 +358,7 @@ func apiAction(v *visit) error {
 			"by": d.By, "at": d.At, "countersignNeeded": d.CountersignNeeded, "countersignedBy": d.CountersignedBy})
 	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
-	return v.answer(http.StatusOK, map[string]any{"action": actionOf(a.ActionItem, v.seesCase()),
+	return v.answer(http.StatusOK, map[string]any{"action": actionOf(a.ActionItem, a.Case),
 		"incident": maskedIncident(a.MatchView, v.opened(a.Match)), "owns": a.Owns, "decisions": decisions})
 }
 

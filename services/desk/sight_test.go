@@ -216,6 +216,20 @@ func TestVictimStaffSeeTheIncidentAndNotTheCase(t *testing.T) {
 	page := u.get(path("/actions/%d", m.Practitioner)).status(http.StatusOK)
 	page.sees("main", "Raised voices").seesNot("main", "Domestic abuse perpetrator").seesNot(".desk-person", "RoSH").count(".desk-frequency", 0)
 	u.get(path("/people/%d", p)).status(http.StatusForbidden)
+	// Nor is there a way round by the numbers of others' actions about the person.
+	other := w.Match(scene.Report{Person: p})
+	w.Decide("practitioner", other.Practitioner)
+	theirs := []string{path("/actions/%d", other.Practitioner), path("/actions/%d/decision", other.Practitioner), path("/actions/%d", other.Administrator), path("/v1/actions/%d", other.Practitioner)}
+	for _, at := range theirs {
+		u.get(at).status(http.StatusNotFound)
+	}
+	u.post(path("/actions/%d/acknowledge", other.Administrator)).status(http.StatusNotFound)
+	// A second part that somebody plays elsewhere opens no case here.
+	pgtest.Exec(t, w.DB, "insert into account_role (account, role, scope) select id, 'practitioner', $1 from account where subject = 'persona:victim staff'", scene.GwentOfficer)
+	u.get(path("/actions/%d", m.Practitioner)).status(http.StatusOK).seesNot("main", "Domestic abuse perpetrator").count(".desk-frequency", 0)
+	for _, at := range append(theirs, path("/people/%d", p), path("/matches/%d", m.Match), path("/v1/people/%d/timeline", p)) {
+		u.get(at).status(http.StatusNotFound)
+	}
 }
 
 func TestNoNameIsInAnyAddressOfAPage(t *testing.T) {

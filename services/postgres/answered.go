@@ -47,7 +47,7 @@ const wholeReply = `
 	  from reply r
 	  left join enquiry e on e.id = r.enquiry
 	  left join account a on a.subject = r.read_by
-	 where works_on(@viewer, r.person)
+	 where works_on_case(@viewer, r.person)
 	   and visible(@viewer, r.person)
 	   and (r.match is null or match_visible(@viewer, r.match))`
 

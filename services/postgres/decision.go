@@ -126,7 +126,7 @@ func lockAction(ctx context.Context, tx pgx.Tx, viewer casework.AccountID, id ca
 		  from action a
 		  join person p on p.id = current_person(a.person)
 		 where a.id = @id
-		   and works_on(@viewer, a.person)
+		   and `+actionOpens+`
 		   and match_visible(@viewer, a.match)
 		   for update of a`,
 		pgx.NamedArgs{"id": id, "viewer": viewer}).

@@ -62,7 +62,7 @@ const wholeEnquiry = `
 	  from enquiry e
 	  join incident i on i.id = e.incident
 	  left join account a on a.subject = e.asked_by
-	 where works_on(@viewer, e.person)
+	 where works_on_case(@viewer, e.person)
 	   and visible(@viewer, e.person)
 	   and match_visible(@viewer, e.match)`
 
@@ -194,7 +194,7 @@ func (db *DB) Ask(ctx context.Context, n NewEnquiry) (casework.EnquiryID, error)
 			select m.person, m.incident, m.id, m.state in ('open', 'unsure', 'confirmed')
 			  from match m
 			 where m.id = @match
-			   and works_on(@viewer, m.person)
+			   and works_on_case(@viewer, m.person)
 			   and match_visible(@viewer, m.id)
 			   and exists (select 1 from watch_list w where w.force = @force and w.fields <> '{}')`, args).
 			Scan(&e.Person, &e.Incident, &e.Match, &live)

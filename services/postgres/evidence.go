@@ -39,21 +39,13 @@ func (db *DB) MatchEvidence(ctx context.Context, who Reader, id casework.MatchID
 			 where m.id = @id
 			   and m.erased_at is null
 			   and case
-			         when @subject = '' then not exists (
-			                select 1
-			                  from match c
-			                  join person s on s.id = current_person(c.person)
-			                 where c.incident = m.incident
-			                   and c.involvement = m.involvement
-			                   and (   s.restricted
-			                        or exists (select 1 from exclusion x where x.person = s.id and (x.until is null or x.until > now()))
-			                        or exists (select 1 from restriction r where r.person = s.id and (r.until is null or r.until > now()))))
+			         when @subject = '' then not guarded(m.id)
 			         else exists (
 			                select 1
 			                  from account a
 			                 where a.subject = @subject
 			                   and a.disabled_at is null
-			                   and works_on(a.id, m.person)
+			                   and works_on_case(a.id, m.person)
 			                   and match_visible(a.id, m.id))
 			       end`,
 			pgx.NamedArgs{"id": id, "subject": who.Subject}).Scan(&crn, &evidence)

@@ -97,7 +97,7 @@ var exports = map[string]string{
 
 // exported is what an account may take out: what it may open at the desk.
 // Nobody in particular is whoever holds the database, to whom all of it is open.
-const exported = `(@viewer::bigint = 0 or works_on(@viewer, m.person) and match_visible(@viewer, m.id))`
+const exported = `(@viewer::bigint = 0 or works_on_case(@viewer, m.person) and match_visible(@viewer, m.id))`
 
 // Exports names what can be exported.
 func Exports() []string { return slices.Sorted(maps.Keys(exports)) }

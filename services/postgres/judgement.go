@@ -197,7 +197,7 @@ func lockMatch(ctx context.Context, tx pgx.Tx, viewer casework.AccountID, id cas
 		          order by id desc
 		          limit 1) j on true
 		 where m.id = @id
-		   and works_on(@viewer, m.person)
+		   and works_on_case(@viewer, m.person)
 		   and match_visible(@viewer, m.id)
 		   for update of m`,
 		pgx.NamedArgs{"id": id, "viewer": viewer}).

@@ -317,6 +317,11 @@ type Places struct {
 // not, or if any candidate for the same person in the incident is hidden from
 // them.
 func (db *DB) Match(ctx context.Context, viewer casework.AccountID, id casework.MatchID) (MatchView, error) {
+	return db.match(ctx, viewer, id, `works_on_case(@viewer, m.person)`)
+}
+
+// match is Match for a viewer of whom a condition on m asks what they work on.
+func (db *DB) match(ctx context.Context, viewer casework.AccountID, id casework.MatchID, worksOn string) (MatchView, error) {
 	var v MatchView
 	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly, IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 		var body, evidence []byte
@@ -343,7 +348,7 @@ func (db *DB) Match(ctx context.Context, viewer casework.AccountID, id casework.
 			  join revision r on r.incident = m.incident and r.number = m.revision
 			  join person p on p.id = current_person(m.person)
 			 where m.id = @id
-			   and works_on(@viewer, m.person)
+			   and `+worksOn+`
 			   and match_visible(@viewer, m.id)`,
 			pgx.NamedArgs{"viewer": viewer, "id": id}).
 			Scan(&v.ID, &v.IncidentID, &v.State, &v.StateReason, &v.SecondLook, &v.Band, &v.Priority, &v.Position, &v.Involvement,

@@ -35,7 +35,7 @@ func (db *DB) PersonOnPage(ctx context.Context, viewer casework.AccountID, id ca
 	var current casework.PersonID
 	err := db.pool.QueryRow(ctx, `
 		select current_person(@id)
-		 where works_on(@viewer, @id)
+		 where works_on_case(@viewer, @id)
 		   and visible(@viewer, @id)`,
 		pgx.NamedArgs{"viewer": viewer, "id": id}).Scan(&current)
 	if err != nil {

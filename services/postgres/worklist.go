@@ -258,6 +258,7 @@ type ActionView struct {
 	ClosedWhy string
 	Owns      bool
 	Oversees  bool
+	Case      bool // the viewer works on the case, and not on the incident alone
 	History   []HistoryLine
 	Decisions []DecisionView // newest first
 	MatchView MatchView
@@ -302,6 +303,12 @@ type DecisionView struct {
 // Colleague is a member of staff.
 type Colleague struct{ Code, Name string }
 
+// actionOpens are the actions, a, that a viewer may open: all of a case that
+// they work on, and of any other their own alone, with the incident and without
+// the case.
+const actionOpens = `works_on(@viewer, a.person)
+		   and (works_on_case(@viewer, a.person) or owns(@viewer, a.owner_role, a.owner, a.team))`
+
 // Action is an action as a viewer may see it, with its match.
 func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework.ActionID) (ActionView, error) {
 	var v ActionView
@@ -310,7 +317,7 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 		select `+actionColumns+`
 		  from action a`+actionJoins+`
 		 where a.id = @id
-		   and works_on(@viewer, a.person)
+		   and `+actionOpens+`
 		   and match_visible(@viewer, a.match)`, args)
 	item, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[ActionItem])
 	if err != nil {
@@ -321,12 +328,13 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 		select a.incident, a.why, a.ack_due, a.due,
 		       coalesce(k.name, a.acked_by, ''), coalesce(d.name, a.done_by, ''), a.closed_reason,
 		       owns(@viewer, a.owner_role, a.owner, a.team),
-		       oversees(@viewer, a.person)
+		       oversees(@viewer, a.person),
+		       works_on_case(@viewer, a.person)
 		  from action a
 		  left join account k on k.subject = a.acked_by
 		  left join account d on d.subject = a.done_by
 		 where a.id = @id`, args).
-		Scan(&v.Incident, &v.Why, &v.AckDue, &v.Due, &v.AckedBy, &v.DoneBy, &v.ClosedWhy, &v.Owns, &v.Oversees)
+		Scan(&v.Incident, &v.Why, &v.AckDue, &v.Due, &v.AckedBy, &v.DoneBy, &v.ClosedWhy, &v.Owns, &v.Oversees, &v.Case)
 	if err != nil {
 		return v, fmt.Errorf("read action %d: %w", id, problem(err))
 	}
@@ -361,7 +369,7 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 	if v.Managers, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Colleague]); err != nil {
 		return v, fmt.Errorf("read the managers for action %d: %w", id, problem(err))
 	}
-	if v.MatchView, err = db.Match(ctx, viewer, v.Match); err != nil {
+	if v.MatchView, err = db.match(ctx, viewer, v.Match, `works_on(@viewer, m.person)`); err != nil {
 		return v, fmt.Errorf("read action %d: %w", id, err)
 	}
 	return v, nil
