@@ -105,6 +105,8 @@ func took(w *world) {
 
 // drawn is a sample in which some work is judged, some begun and some not looked at.
 func drawn(w *world) (int64, []postgres.SampleItem) {
+	w.Consulted = scene.Deputy // else the manager has a hand in it
+	defer func() { w.Consulted = "" }()
 	for range 4 {
 		m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
 		w.Decide("practitioner", m.Practitioner)
