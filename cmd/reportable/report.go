@@ -15,6 +15,7 @@ import (
 
 type reportCommand struct {
 	Inspection inspectionCommand `cmd:"" help:"Answer the inspectorate's questions from the record, by PDU."`
+	Recount    recountCommand    `cmd:"" help:"Compare the sums that reports are made of with the record, or make them anew."`
 }
 
 type inspectionCommand struct {
@@ -58,6 +59,9 @@ func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) 
 	if err != nil {
 		return err
 	}
+	if err := db.CountAll(ctx); err != nil { // what has just changed is in it
+		return err
+	}
 	answers, err := db.InspectFor(ctx, counted, from, last.AddDate(0, 0, 1), now)
 	if err != nil {
 		return err
@@ -84,4 +88,54 @@ func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) 
 		return report.JSON(out, answers)
 	}
 	return report.HTML(out, answers, now)
+}
+
+type recountCommand struct {
+	Check bool `help:"Compare only, and fail if anything is different."`
+	JSON  bool `name:"json" help:"Print what is different for a machine."`
+}
+
+func (recountCommand) Help() string {
+	return `Reports over years read sums, which are kept as the record changes. This compares every one of them with the record, and unless --check is given counts everything anew where they differ. Reports that are read meanwhile are incomplete.
+
+Example:
+  reportable report recount --check`
+}
+
+func (r recountCommand) Run(ctx context.Context, c *run.Config, to terminal) error {
+	db, done, err := run.Migrated(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := db.CountAll(ctx); err != nil {
+		return err
+	}
+	wrong, err := db.Miscounted(ctx)
+	if err != nil {
+		return err
+	}
+	if wrong.Any() && !r.Check {
+		left, finish := to.progress("incidents left", -1)
+		err := db.RecountAll(ctx, func(n int) { left(int64(n)) })
+		finish()
+		if err != nil {
+			return err
+		}
+	}
+	if r.JSON {
+		err = to.json(wrong)
+	} else if wrong.Any() {
+		_, err = fmt.Fprintf(to.out, "Different: %d matches, %d milestones, %d sums.\n", wrong.Matches, wrong.Milestones, wrong.Sums)
+	} else {
+		_, err = fmt.Fprintln(to.out, "The sums are what the record comes to.")
+	}
+	switch {
+	case err != nil || !wrong.Any():
+	case r.Check:
+		err = fmt.Errorf("the sums that reports are made of are not what the record comes to; make them anew with reportable report recount")
+	case !r.JSON:
+		_, err = fmt.Fprintln(to.out, "Everything was counted anew.")
+	}
+	return err
 }

@@ -1,8 +1,13 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +16,7 @@ import (
 )
 
 // Inspect answers the inspectorate's questions for a period, for all PDUs
-// together and for each, in one snapshot. Now is when what is open is counted.
+// together and for each, in one snapshot. Now is when what is overdue is counted.
 func (db *DB) Inspect(ctx context.Context, from, to, now time.Time) (casework.Inspection, error) {
 	return db.InspectFor(ctx, Counted{}, from, to, now)
 }
@@ -24,32 +29,17 @@ type Counted struct {
 	PDUs []string
 }
 
-func (c Counted) args(args pgx.NamedArgs) pgx.NamedArgs {
-	args["viewer"], args["pdus"] = c.Viewer, c.PDUs
-	return args
-}
-
-// unseenMatches are the matches that do not exist for a viewer: for nobody, none.
-const unseenMatches = `
-		with unseen as materialized (
-		  select m.id
-		    from hidden_people(@viewer) h (person)
-		    join match m on m.person = h.person
-		   where @viewer::bigint <> 0
-		   union all
-		  select m.id
-		    from hidden_people(@viewer) h (person)
-		    join match c on c.person = h.person and c.contested and c.state <> 'superseded'
-		    join match m on m.incident = c.incident and m.involvement = c.involvement
-		   where @viewer::bigint <> 0
-		)`
-
-// InspectFor is Inspect of what somebody may count.
+// InspectFor is Inspect of what somebody may count. The period is of whole days:
+// from the one in which it begins until the one before which it ends. Medians
+// and centiles are of steps of time, each at its mean.
 func (db *DB) InspectFor(ctx context.Context, counted Counted, from, to, now time.Time) (casework.Inspection, error) {
-	report := casework.Inspection{From: from, To: to}
+	i := inspecting{Inspection: casework.Inspection{From: from, To: to}, at: map[string]int{}}
+	if err := db.settleCounts(ctx); err != nil {
+		return i.Inspection, err
+	}
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	args := counted.args(pgx.NamedArgs{"from": from, "to": to, "now": now, "stages": casework.Stages})
 	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+		i.Areas, i.at = nil, map[string]int{}
 		rows, _ := tx.Query(ctx, `
 			select '', 'All of them'
 			union all
@@ -57,225 +47,255 @@ func (db *DB) InspectFor(ctx context.Context, counted Counted, from, to, now tim
 			  from pdu
 			 where @pdus::text[] is null
 			    or code = any(@pdus)
-			 order by 1`, args)
-		at := map[string]int{}
+			 order by 1`, pgx.NamedArgs{"pdus": counted.PDUs})
 		var code, name string
 		_, err := pgx.ForEachRow(rows, []any{&code, &name}, func() error {
-			at[code] = len(report.Areas)
-			report.Areas = append(report.Areas, casework.InspectedArea{PDU: code, Name: name, Actions: []casework.InspectedAction{}, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
+			i.area(code).Name = name
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		area := func(pdu string) *casework.InspectedArea {
-			if _, ok := at[pdu]; !ok { // a PDU that the register has no more
-				at[pdu] = len(report.Areas)
-				report.Areas = append(report.Areas, casework.InspectedArea{PDU: pdu, Name: pdu, Actions: []casework.InspectedAction{}, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
-			}
-			return &report.Areas[at[pdu]]
+		t := tallies{tx: tx, Counted: counted}
+		if err := t.hide(ctx); err != nil {
+			return err
 		}
-		for _, part := range []func(context.Context, pgx.Tx, pgx.NamedArgs, func(string) *casework.InspectedArea) error{
-			inspectMatches, inspectActions, inspectRules, inspectItems, inspectSamples, inspectStages, inspectOpen,
-		} {
-			if err := part(ctx, tx, args, area); err != nil {
-				return err
-			}
+		if err := i.work(ctx, t, days(from, to)); err != nil {
+			return err
 		}
-		return nil
+		if err := i.times(ctx, t, days(from, to)); err != nil {
+			return err
+		}
+		return i.open(ctx, t, now)
 	})
 	if err != nil {
 		return casework.Inspection{}, fmt.Errorf("inspect %s to %s: %w", from.Format(time.DateOnly), to.Format(time.DateOnly), problem(err))
 	}
-	return report, nil
+	return i.Inspection, nil
 }
 
-func inspectMatches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(p.pdu, ''),
-		       count(*) filter (where m.state in ('open', 'unsure', 'confirmed')),
-		       count(*) filter (where m.state = 'confirmed'),
-		       count(*) filter (where m.state = 'dismissed'),
-		       count(*) filter (where m.state in ('open', 'unsure'))
-		  from match m
-		  join person q on q.id = m.person
-		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
-		 where m.found_at >= @from
-		   and m.found_at < @to
-		   and m.id not in (select id from unseen)
-		   and (@pdus::text[] is null or p.pdu = any(@pdus))
-		 group by rollup (p.pdu)`, args)
-	var pdu string
-	var a casework.InspectedArea
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Found, &a.Confirmed, &a.Dismissed, &a.Unjudged}, func() error {
-		to := area(pdu)
-		to.Found, to.Confirmed, to.Dismissed, to.Unjudged = a.Found, a.Confirmed, a.Dismissed, a.Unjudged
-		return nil
+// inspecting is an inspection that is being put together.
+type inspecting struct {
+	casework.Inspection
+	at map[string]int // where each PDU's area is
+}
+
+// area is a PDU's; the register may not have it any more.
+func (i *inspecting) area(pdu string) *casework.InspectedArea {
+	n, ok := i.at[pdu]
+	if !ok {
+		n = len(i.Areas)
+		i.at[pdu] = n
+		i.Areas = append(i.Areas, casework.InspectedArea{PDU: pdu, Name: pdu, Actions: []casework.InspectedAction{}, Asked: []casework.InspectedItem{}, Stages: []casework.InspectedStage{}})
+	}
+	return &i.Areas[n]
+}
+
+// work is what was found in the period, and what has become of it.
+func (i *inspecting) work(ctx context.Context, t tallies, p period) error {
+	sums, err := t.work(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, s := range sums {
+		for _, area := range []*casework.InspectedArea{i.area(""), i.area(s.PDU)} {
+			add(area, s.What, s.N)
+		}
+	}
+	for n := range i.Areas {
+		a := &i.Areas[n]
+		slices.SortFunc(a.Actions, func(a, b casework.InspectedAction) int { return cmp.Compare(a.Rule, b.Rule) })
+		slices.SortFunc(a.Asked, func(a, b casework.InspectedItem) int { return cmp.Compare(a.Rule, b.Rule) })
+	}
+	return nil
+}
+
+// add puts a sum where it belongs. What is written here is read from countedWork.
+func add(a *casework.InspectedArea, what string, n int) {
+	kind, rule, ruled := strings.Cut(what, ":")
+	if to := map[string]*int{
+		"found": &a.Found, "confirmed": &a.Confirmed, "dismissed": &a.Dismissed, "unjudged": &a.Unjudged,
+		"aware": &a.Aware, "decided": &a.Decided, "risk": &a.RiskChanged, "consulted": &a.Consulted,
+		"tocountersign": &a.ToCountersign, "countersigned": &a.Countersigned, "flagged": &a.Flagged, "escalated": &a.Escalated,
+		"raised:review_incident": &a.Reviews, "raised:tell_victim_staff": &a.VictimStaffAsked, "done:tell_victim_staff": &a.VictimStaffTold,
+		"sampled": &a.Sampled, "sampled:pass": &a.SampledPass, "sampled:partial": &a.SampledPartial, "sampled:fail": &a.SampledFail,
+		"oversight": &a.OversightAsked, "oversight:pass": &a.OversightEffective,
+	}[what]; to != nil {
+		*to += n
+	}
+	if !ruled {
+		return
+	}
+	switch kind {
+	case "raised", "acknowledged", "done":
+		at := slices.IndexFunc(a.Actions, func(i casework.InspectedAction) bool { return i.Rule == rule })
+		if at < 0 {
+			at = len(a.Actions)
+			a.Actions = append(a.Actions, casework.InspectedAction{Rule: rule})
+		}
+		i := &a.Actions[at]
+		*map[string]*int{"raised": &i.Raised, "acknowledged": &i.Acknowledged, "done": &i.Done}[kind] += n
+	case "asked", "answered", "notneeded", "unanswered":
+		at := slices.IndexFunc(a.Asked, func(i casework.InspectedItem) bool { return i.Rule == rule })
+		if at < 0 {
+			at = len(a.Asked)
+			a.Asked = append(a.Asked, casework.InspectedItem{Rule: rule})
+		}
+		i := &a.Asked[at]
+		*map[string]*int{"asked": &i.Asked, "answered": &i.Done, "notneeded": &i.NotNeeded, "unanswered": &i.Unanswered}[kind] += n
+	}
+}
+
+// times are how long the stages took that were reached in the period.
+func (i *inspecting) times(ctx context.Context, t tallies, p period) error {
+	all, err := t.times(ctx, p, "")
+	if err != nil {
+		return err
+	}
+	type key struct {
+		pdu   string
+		stage casework.Stage
+	}
+	clocks := map[key]*[2]steps{} // working time, and the wall clock
+	for _, s := range all {
+		for _, k := range []key{{"", s.Stage}, {s.PDU, s.Stage}} {
+			if clocks[k] == nil {
+				clocks[k] = &[2]steps{{}, {}}
+			}
+			clock := clocks[k][0]
+			if s.Elapsed {
+				clock = clocks[k][1]
+			}
+			clock.add(s)
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(clocks), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.pdu, b.pdu), cmp.Compare(slices.Index(casework.Stages, a.stage), slices.Index(casework.Stages, b.stage)))
 	})
-	return err
+	for _, k := range keys {
+		working, elapsed := clocks[k][0].sorted(), clocks[k][1].sorted()
+		if elapsed.n() == 0 {
+			continue
+		}
+		to := i.area(k.pdu)
+		to.Stages = append(to.Stages, casework.InspectedStage{Stage: k.stage, Reached: elapsed.n(),
+			Median: elapsed.centile(0.5), Ninetieth: elapsed.centile(0.9), WorkingMedian: working.centile(0.5), WorkingNinety: working.centile(0.9)})
+	}
+	return nil
 }
 
-// inspectedActions are those about matches found in the period that still stand.
-const inspectedActions = `
-	(select a.*
-	   from action a
-	   join match m on m.id = a.match
-	  where m.found_at >= @from
-	    and m.found_at < @to
-	    and m.id not in (select id from unseen)
-	    and (@pdus::text[] is null or a.pdu = any(@pdus))
-	    and a.closed_reason = '') a`
-
-func inspectActions(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(a.pdu, ''),
-		       count(*) filter (where a.rule = 'review_incident'),
-		       count(*) filter (where a.rule = 'review_incident' and a.acked_at is not null),
-		       count(d.id) filter (where a.rule = 'review_incident'),
-		       count(d.id) filter (where a.rule = 'review_incident' and d.risk_changed),
-		       count(d.id) filter (where a.rule = 'review_incident' and d.manager_consulted <> ''),
-		       count(d.id) filter (where a.rule = 'review_incident'
-		                             and (d.countersign_needed
-		                                  or exists (
-		                                       select 1
-		                                         from action c
-		                                        where c.incident = a.incident
-		                                          and c.person = a.person
-		                                          and c.rule = 'countersign_decision'))),
-		       count(d.id) filter (where a.rule = 'review_incident' and d.countersigned_at is not null),
-		       count(d.id) filter (where d.flagged_at is not null),
-		       count(*) filter (where a.level > 0),
-		       count(*) filter (where a.rule = 'tell_victim_staff'),
-		       count(*) filter (where a.rule = 'tell_victim_staff' and a.state = 'done')
-		  from `+inspectedActions+`
+// open is what is open now, whenever it was found.
+func (i *inspecting) open(ctx context.Context, t tallies, now time.Time) error {
+	sums, err := t.work(ctx, always, "open")
+	if err != nil {
+		return err
+	}
+	var pdus []string
+	for _, s := range sums {
+		i.area("").Open += s.N
+		i.area(s.PDU).Open += s.N
+		pdus = append(pdus, s.PDU)
+	}
+	// What is overdue depends on the clock, so it is counted; what is hidden is
+	// counted beside it, and taken off.
+	rows, _ := t.tx.Query(ctx, `
+		with hidden as materialized (
+		  select unnest(@hidden::bigint[]) as id
+		),
+		rivalled as materialized (
+		  select unnest(@rivalled::bigint[]) as id
+		),
+		unseen as materialized (
+		  select a.id, a.pdu, a.next_due
+		    from hidden h
+		    join action a on a.person = h.id and a.state in ('open', 'acknowledged')
+		   union
+		  select a.id, a.pdu, a.next_due
+		    from rivalled r
+		    join action a on a.match = r.id and a.state in ('open', 'acknowledged')
+		)
+		select u.pdu,
+		       (select count(*)
+		          from action a
+		         where a.pdu = u.pdu
+		           and a.state in ('open', 'acknowledged')
+		           and a.next_due < @now)
+		       - (select count(*) from unseen x where x.pdu = u.pdu and x.next_due < @now),
+		       coalesce(extract(epoch from @now - o.raised_at), 0)::float8
+		  from unnest(@places::text[]) u (pdu)
 		  left join lateral (
-		         select *
-		           from decision
-		          where action = a.id
-		          order by id desc
-		          limit 1) d on true
-		 group by rollup (a.pdu)`, args)
+		         select a.raised_at
+		           from action a
+		          where a.pdu = u.pdu
+		            and a.state in ('open', 'acknowledged')
+		            and a.person not in (select id from hidden)
+		            and a.match not in (select id from rivalled)
+		          order by a.raised_at
+		          limit 1) o on true`,
+		t.args(pgx.NamedArgs{"now": now, "places": pdus}))
 	var pdu string
-	var a casework.InspectedArea
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Reviews, &a.Aware, &a.Decided, &a.RiskChanged, &a.Consulted, &a.ToCountersign,
-		&a.Countersigned, &a.Flagged, &a.Escalated, &a.VictimStaffAsked, &a.VictimStaffTold}, func() error {
-		to := area(pdu)
-		to.Reviews, to.Aware, to.Decided, to.RiskChanged, to.Consulted = a.Reviews, a.Aware, a.Decided, a.RiskChanged, a.Consulted
-		to.ToCountersign, to.Countersigned, to.Flagged, to.Escalated = a.ToCountersign, a.Countersigned, a.Flagged, a.Escalated
-		to.VictimStaffAsked, to.VictimStaffTold = a.VictimStaffAsked, a.VictimStaffTold
+	var overdue int
+	var oldest float64
+	_, err = pgx.ForEachRow(rows, []any{&pdu, &overdue, &oldest}, func() error {
+		for _, a := range []*casework.InspectedArea{i.area(""), i.area(pdu)} {
+			a.Overdue += overdue
+			a.OldestSeconds = max(a.OldestSeconds, oldest)
+		}
 		return nil
 	})
 	return err
 }
 
-func inspectRules(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(a.pdu, ''),
-		       a.rule,
-		       count(*),
-		       count(*) filter (where a.acked_at is not null),
-		       count(*) filter (where a.state = 'done')
-		  from `+inspectedActions+`
-		 group by grouping sets ((a.pdu, a.rule), (a.rule))
-		 order by 1, 2`, args)
-	var pdu string
-	var i casework.InspectedAction
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &i.Rule, &i.Raised, &i.Acknowledged, &i.Done}, func() error {
-		to := area(pdu)
-		to.Actions = append(to.Actions, i)
-		return nil
-	})
-	return err
+// steps are times counted by the step in which they fall.
+type steps map[float64]step
+
+type step struct {
+	upto   float64
+	n      int
+	micros int64 // of all of them together
 }
 
-func inspectItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(a.pdu, ''),
-		       c.rule,
-		       count(*),
-		       count(*) filter (where c.answer in ('done', 'not_known')),
-		       count(*) filter (where c.answer = 'not_needed'),
-		       count(*) filter (where c.answer = '')
-		  from `+inspectedActions+`
-		  join checklist c on c.action = a.id
-		 group by grouping sets ((a.pdu, c.rule), (c.rule))
-		 order by 1, 2`, args)
-	var pdu string
-	var i casework.InspectedItem
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &i.Rule, &i.Asked, &i.Done, &i.NotNeeded, &i.Unanswered}, func() error {
-		to := area(pdu)
-		to.Asked = append(to.Asked, i)
-		return nil
-	})
-	return err
+func (s steps) add(t tallied) {
+	x := s[t.UpTo]
+	s[t.UpTo] = step{t.UpTo, x.n + t.N, x.micros + t.Micros}
 }
 
-func inspectSamples(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(a.pdu, ''),
-		       count(*),
-		       count(*) filter (where o.verdict = 'pass'),
-		       count(*) filter (where o.verdict = 'partial'),
-		       count(*) filter (where o.verdict = 'fail'),
-		       count(*) filter (where o.answers->>'oversight' <> 'none'),
-		       count(*) filter (where o.answers->>'oversight' = 'pass')
-		  from `+inspectedActions+`
-		  join sample_item o on o.action = a.id and o.judged_at is not null
-		 group by rollup (a.pdu)`, args)
-	var pdu string
-	var a casework.InspectedArea
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Sampled, &a.SampledPass, &a.SampledPartial, &a.SampledFail, &a.OversightAsked, &a.OversightEffective}, func() error {
-		to := area(pdu)
-		to.Sampled, to.SampledPass, to.SampledPartial, to.SampledFail = a.Sampled, a.SampledPass, a.SampledPartial, a.SampledFail
-		to.OversightAsked, to.OversightEffective = a.OversightAsked, a.OversightEffective
-		return nil
-	})
-	return err
+func (s steps) sorted() sortedSteps {
+	return slices.SortedFunc(maps.Values(s), func(a, b step) int { return cmp.Compare(a.upto, b.upto) })
 }
 
-func inspectStages(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(pdu, ''),
-		       stage,
-		       count(*),
-		       percentile_cont(0.5) within group (order by elapsed_seconds),
-		       percentile_cont(0.9) within group (order by elapsed_seconds),
-		       percentile_cont(0.5) within group (order by working_seconds),
-		       percentile_cont(0.9) within group (order by working_seconds)
-		  from milestone
-		 where at >= @from
-		   and at < @to
-		   and match not in (select id from unseen)
-		   and (@pdus::text[] is null or pdu = any(@pdus))
-		 group by grouping sets ((pdu, stage), (stage))
-		 order by 1, array_position(@stages::text[], stage)`, args)
-	var pdu string
-	var s casework.InspectedStage
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &s.Stage, &s.Reached, &s.Median, &s.Ninetieth, &s.WorkingMedian, &s.WorkingNinety}, func() error {
-		to := area(pdu)
-		to.Stages = append(to.Stages, s)
-		return nil
-	})
-	return err
+type sortedSteps []step
+
+func (s sortedSteps) n() (n int) {
+	for _, x := range s {
+		n += x.n
+	}
+	return n
 }
 
-func inspectOpen(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, area func(string) *casework.InspectedArea) error {
-	rows, _ := tx.Query(ctx, unseenMatches+`
-		select coalesce(pdu, ''),
-		       count(*),
-		       count(*) filter (where next_due < @now),
-		       coalesce(extract(epoch from @now - min(raised_at)), 0)::float8
-		  from action
-		 where state in ('open', 'acknowledged')
-		   and match not in (select id from unseen)
-		   and (@pdus::text[] is null or pdu = any(@pdus))
-		 group by rollup (pdu)`, args)
-	var pdu string
-	var a casework.InspectedArea
-	_, err := pgx.ForEachRow(rows, []any{&pdu, &a.Open, &a.Overdue, &a.OldestSeconds}, func() error {
-		to := area(pdu)
-		to.Open, to.Overdue, to.OldestSeconds = a.Open, a.Overdue, a.OldestSeconds
-		return nil
-	})
-	return err
+// within is how many took no longer than so many seconds, which end a step.
+func (s sortedSteps) within(seconds float64) (n int) {
+	for _, x := range s {
+		if x.upto <= seconds {
+			n += x.n
+		}
+	}
+	return n
+}
+
+// centile is what percentile_cont gives, of each time the mean of its step.
+func (s sortedSteps) centile(of float64) float64 {
+	at := of * float64(s.n()-1)
+	lower, upper := s.nth(int(math.Floor(at))), s.nth(int(math.Ceil(at)))
+	return lower + (at-math.Floor(at))*(upper-lower)
+}
+
+func (s sortedSteps) nth(n int) float64 {
+	for _, x := range s {
+		if n < x.n {
+			return float64(x.micros) / float64(x.n) / 1e6
+		}
+		n -= x.n
+	}
+	return 0
 }

@@ -32,13 +32,14 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 	type facts struct {
 		Match                                             casework.MatchID
 		Priority                                          casework.Priority
-		PDU                                               string
+		PDU, Team                                         string
 		Occurred, Reported, Received, Found, Decided, Now time.Time
 	}
 	rows, _ := tx.Query(ctx, `
 		select m.id,
 		       m.priority,
 		       p.pdu,
+		       p.team,
 		       r.occurred_from,
 		       r.reported_at,
 		       r.received_at,
@@ -105,10 +106,14 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 		}
 		return slices.Index(casework.Stages, a.Stage) - slices.Index(casework.Stages, b.Stage)
 	})
-	return insertMilestones(ctx, tx, all)
+	teams := make([]string, len(all))
+	for i, m := range all {
+		teams[i] = byMatch[m.Match].Team
+	}
+	return insertMilestones(ctx, tx, all, teams)
 }
 
-func insertMilestones(ctx context.Context, tx pgx.Tx, all []casework.Milestone) ([]casework.Milestone, error) {
+func insertMilestones(ctx context.Context, tx pgx.Tx, all []casework.Milestone, teams []string) ([]casework.Milestone, error) {
 	n := len(all)
 	match, stage, priority, pdu := make([]int64, n), make([]string, n), make([]string, n), make([]string, n)
 	at, elapsed, working := make([]time.Time, n), make([]float64, n), make([]float64, n)
@@ -121,13 +126,13 @@ func insertMilestones(ctx context.Context, tx pgx.Tx, all []casework.Milestone) 
 		Stage casework.Stage
 	}
 	rows, _ := tx.Query(ctx, `
-		insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
+		insert into milestone (match, stage, priority, pdu, team, at, elapsed_seconds, working_seconds)
 		select *
-		  from unnest(@match::bigint[], @stage::text[], @priority::text[], @pdu::text[],
+		  from unnest(@match::bigint[], @stage::text[], @priority::text[], @pdu::text[], @teams::text[],
 		              @at::timestamptz[], @elapsed::float8[], @working::float8[])
 		    on conflict do nothing -- reached before: a nudge was repeated
 		returning match, stage`,
-		pgx.NamedArgs{"match": match, "stage": stage, "priority": priority, "pdu": pdu,
+		pgx.NamedArgs{"match": match, "stage": stage, "priority": priority, "pdu": pdu, "teams": teams,
 			"at": at, "elapsed": elapsed, "working": working})
 	inserted, err := pgx.CollectRows(rows, pgx.RowToStructByPos[key])
 	if err != nil {

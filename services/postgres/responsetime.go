@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,69 +13,129 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// ResponseTimes are how long stages took that were reached in a period, beside
-// their targets. Team and priority narrow them; empty ones do not. What police
-// and the matcher do is measured on the wall clock, what people do in working
-// time, unless a target says otherwise.
+// priorities are in the order in which they are shown.
+var priorities = []casework.Priority{casework.Urgent, casework.High, casework.Standard}
+
+// ResponseTimes are how long stages took that were reached in a period of whole
+// days, beside their targets. Team and priority narrow them; empty ones do not.
+// What police and the matcher do is measured on the wall clock, what people do
+// in working time, unless a target says otherwise.
 func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, priority casework.Priority, from, to time.Time, targets []casework.Target) ([]casework.ResponseTime, error) {
-	var stages, priorities []string
-	var seconds []float64
-	var elapsed []bool
-	for _, t := range targets {
-		stages, priorities = append(stages, string(t.Stage)), append(priorities, string(t.Priority))
-		seconds, elapsed = append(seconds, t.Within.Seconds()), append(elapsed, t.Elapsed)
+	if err := db.settleCounts(ctx); err != nil {
+		return nil, err
 	}
-	rows, _ := db.pool.Query(ctx, unseenMatches+`,
-		target as (
-		  select *
-		    from unnest(@targetStages::text[], @targetPriorities::text[], @seconds::float8[], @elapsed::bool[])
-		         as t (stage, priority, seconds, elapsed)
-		),
-		reached as ( -- gathered unsorted: only the seconds of each group are sorted, not its rows
-		  select s.stage, s.priority, count(*)::int as n, array_agg(s.elapsed_seconds) as elapsed, array_agg(s.working_seconds) as working
-		    from milestone s
-		   where s.at >= @from
-		     and s.at < @to
-		     and s.match not in (select id from unseen)
-		     and (@pdus::text[] is null or s.pdu = any(@pdus))
-		     and (@priority = '' or s.priority = @priority)
-		     and (@team = ''
-		          or exists (
-		               select 1
-		                 from match m
-		                 join person p on p.id = current_person(m.person)
-		                where m.id = s.match
-		                  and p.team = @team))
-		   group by s.stage, s.priority
-		),
-		measured as (
-		  select s.stage, s.priority, s.n, t.seconds as target, c.elapsed,
-		         case when c.elapsed then s.elapsed else s.working end as took
-		    from reached s
-		    left join target t on t.stage = s.stage and t.priority = s.priority
-		   cross join lateral (select coalesce(t.elapsed, s.stage in ('report', 'receipt', 'match')) as elapsed) c
-		)
-		select m.stage, m.priority, m.n, x.median, x.ninetieth, m.elapsed, coalesce(m.target, 0), x.intime
-		  from measured m
-		 cross join lateral (
-		         select percentile_cont(0.5) within group (order by s.took) as median,
-		                percentile_cont(0.9) within group (order by s.took) as ninetieth,
-		                (count(*) filter (where s.took <= m.target))::int as intime
-		           from unnest(m.took) s (took)) x
-		 order by array_position(@stages::text[], m.stage), array_position(array['urgent', 'high', 'standard'], m.priority)`,
-		counted.args(pgx.NamedArgs{"targetStages": stages, "targetPriorities": priorities, "seconds": seconds, "elapsed": elapsed,
-			"from": from, "to": to, "team": team, "priority": priority, "stages": casework.Stages}))
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (casework.ResponseTime, error) {
-		var r casework.ResponseTime
-		var median, ninetieth, target float64
-		err := row.Scan(&r.Stage, &r.Priority, &r.Reached, &median, &ninetieth, &r.Elapsed, &target, &r.InTime)
-		r.Median, r.Ninetieth, r.Target = inTime(median), inTime(ninetieth), inTime(target)
-		return r, err
+	var all []casework.ResponseTime
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+		t := tallies{tx: tx, Counted: counted}
+		if err := t.hide(ctx); err != nil {
+			return err
+		}
+		p := days(from, to)
+		times, err := t.teamTimes(ctx, p, priority, team)
+		if team == "" {
+			times, err = t.times(ctx, p, priority)
+		}
+		if err != nil {
+			return err
+		}
+		type key struct {
+			stage    casework.Stage
+			priority casework.Priority
+		}
+		reached := map[key]steps{}
+		for _, s := range times {
+			k := key{s.Stage, s.Priority}
+			if _, elapsed := clockOf(k.stage, k.priority, targets); elapsed != s.Elapsed {
+				continue
+			}
+			if reached[k] == nil {
+				reached[k] = steps{}
+			}
+			reached[k].add(s)
+		}
+		all = []casework.ResponseTime{}
+		for _, k := range slices.SortedFunc(maps.Keys(reached), func(a, b key) int {
+			return cmp.Or(cmp.Compare(slices.Index(casework.Stages, a.stage), slices.Index(casework.Stages, b.stage)),
+				cmp.Compare(slices.Index(priorities, a.priority), slices.Index(priorities, b.priority)))
+		}) {
+			took := reached[k].sorted()
+			r := casework.ResponseTime{Stage: k.stage, Priority: k.priority, Reached: took.n(),
+				Median: inTime(took.centile(0.5)), Ninetieth: inTime(took.centile(0.9))}
+			r.Target, r.Elapsed = clockOf(k.stage, k.priority, targets)
+			if r.Target > 0 {
+				if r.InTime, err = t.inTime(ctx, p, team, r, took); err != nil {
+					return err
+				}
+			}
+			all = append(all, r)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the response times: %w", problem(err))
 	}
 	return all, nil
+}
+
+// clockOf is the target of a stage, none if it is zero, and whether its time is
+// that on the wall clock.
+func clockOf(stage casework.Stage, priority casework.Priority, targets []casework.Target) (within time.Duration, elapsed bool) {
+	for _, t := range targets {
+		if t.Stage == stage && t.Priority == priority {
+			return t.Within, t.Elapsed
+		}
+	}
+	return 0, slices.Contains([]casework.Stage{casework.StageReport, casework.StageReceipt, casework.StageMatch}, stage)
+}
+
+// ofTeam are the milestones of a team's people in a period that the viewer may count.
+const ofTeam = `
+		  from milestone s
+		 where (@team = '' or s.team = @team)
+		   and s.at >= @from
+		   and s.at < @to
+		   and (@priority = '' or s.priority = @priority)
+		   and (@pdus::text[] is null or s.pdu = any(@pdus))
+		   and s.counted_on is not null
+		   and (s.counted_guard = 0
+		        or s.counted_guard > 0 and s.counted_guard not in (select unnest(@hidden::bigint[]))
+		        or s.counted_guard < 0 and -s.counted_guard not in (select unnest(@rivalled::bigint[])))`
+
+// teamTimes are those of one team, which has no sums: its work is little enough
+// to be read.
+func (t *tallies) teamTimes(ctx context.Context, p period, priority casework.Priority, team string) ([]tallied, error) {
+	if team == "" {
+		return nil, nil
+	}
+	rows, _ := t.tx.Query(ctx, `
+		select s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds), count(*)::int, sum(round(c.seconds * 1e6)::bigint)::bigint
+		  from (select s.pdu, s.stage, s.priority, s.elapsed_seconds, s.working_seconds`+ofTeam+`) s
+		 cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
+		 group by s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds)`,
+		t.args(pgx.NamedArgs{"team": team, "from": p.starts(), "to": p.ends(), "priority": priority}))
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tallied])
+	if err != nil {
+		return nil, fmt.Errorf("read the times of a team: %w", err)
+	}
+	return all, nil
+}
+
+// inTime is how many kept a target. One that ends no step is looked up in the
+// record.
+func (t *tallies) inTime(ctx context.Context, p period, team string, r casework.ResponseTime, took sortedSteps) (n int, err error) {
+	target := r.Target.Seconds()
+	var ends bool
+	if err := t.tx.QueryRow(ctx, "select time_step($1) = $1", target).Scan(&ends); err != nil || ends {
+		return took.within(target), err
+	}
+	err = t.tx.QueryRow(ctx, `
+		select count(*)`+ofTeam+`
+		   and s.stage = @stage
+		   and case when @elapsed then s.elapsed_seconds else s.working_seconds end <= @target`,
+		t.args(pgx.NamedArgs{"team": team, "from": p.starts(), "to": p.ends(), "priority": r.Priority, "stage": r.Stage,
+			"elapsed": r.Elapsed, "target": target})).Scan(&n)
+	return n, err
 }
 
 func inTime(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

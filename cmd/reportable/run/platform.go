@@ -41,11 +41,13 @@ func NewPlatform(db *postgres.DB, conn *stream.Conn, log *slog.Logger, registry 
 }
 
 // foundation runs beside the services of every process: what they write is
-// published, and the trail that they leave is sealed.
+// published, the trail that they leave is sealed, and what reports count is
+// summed up.
 func (p *Platform) foundation() []Service {
 	return []Service{
 		{"audit sealer", func(ctx context.Context) error { p.DB.RunSealer(ctx); return nil }},
 		{"audit head", p.tellHead},
+		{"counter", func(ctx context.Context) error { p.DB.RunCounter(ctx); return nil }},
 		{"relay", func(ctx context.Context) error {
 			return stream.NewRelay(p.Stream, p.DB, p.DB.Listen(ctx, "event")).Run(ctx)
 		}},
