@@ -2,10 +2,7 @@ package desk
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,72 +48,6 @@ func (v *visit) answer(status int, body any) error {
 	v.w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	v.w.WriteHeader(status)
 	return json.NewEncoder(v.w).Encode(body)
-}
-
-// apiError is what HMPPS services answer, with the type of RFC 9457 beside it.
-type apiError struct {
-	Status           int    `json:"status"`
-	Title            string `json:"title"`
-	UserMessage      string `json:"userMessage"`
-	DeveloperMessage string `json:"developerMessage"`
-}
-
-// invalid is a mistake in what was sent.
-type invalid struct{ keys []string }
-
-func (e invalid) Error() string { return strings.Join(e.keys, ", ") }
-
-// failAPI is fail, for programs.
-func (v *visit) failAPI(err error) {
-	status, key := http.StatusInternalServerError, "error"
-	var wrong invalid
-	var many tooMany
-	switch {
-	case errors.As(err, &many):
-		status, key = http.StatusTooManyRequests, "manytokens"
-		v.w.Header().Set("Retry-After", strconv.Itoa(int(many.after.Seconds())+1))
-	case errors.Is(err, errSignIn):
-		status, key = http.StatusUnauthorized, "signin"
-		v.w.Header().Set("WWW-Authenticate", "Bearer")
-	case errors.Is(err, errForbidden):
-		status, key = http.StatusForbidden, "forbidden"
-	case errors.As(err, &wrong):
-		status, key = http.StatusUnprocessableEntity, "invalid"
-	case errors.Is(err, casework.ErrNotFound):
-		status, key = http.StatusNotFound, "notfound"
-	case errors.Is(err, casework.ErrOwnDecision):
-		status, key = http.StatusConflict, "owndecision"
-	case errors.Is(err, casework.ErrChanged):
-		status, key = http.StatusConflict, "changed"
-	case errors.Is(err, casework.ErrUnavailable):
-		status, key = http.StatusServiceUnavailable, "unavailable"
-		v.w.Header().Set("Retry-After", "5")
-	}
-	if status >= 500 {
-		v.Log.ErrorContext(v.Context(), "api", "route", v.route.pattern, "error", err)
-	}
-	w := v.languages[v.lang]
-	e := apiError{Status: status, Title: w.say("problem." + key + ".title"), UserMessage: w.say("problem." + key + ".says"), DeveloperMessage: key}
-	if len(wrong.keys) > 0 {
-		texts := make([]string, len(wrong.keys))
-		for i, k := range wrong.keys {
-			texts[i] = w.say(k)
-		}
-		e.UserMessage, e.DeveloperMessage = strings.Join(texts, ". "), strings.Join(wrong.keys, ", ")
-	}
-	v.w.Header().Set("Content-Type", "application/problem+json; charset=utf-8")
-	v.w.WriteHeader(status)
-	json.NewEncoder(v.w).Encode(e)
-}
-
-// body reads what was sent, and refuses what it does not know.
-func (v *visit) body(into any) error {
-	d := json.NewDecoder(v.Body)
-	d.DisallowUnknownFields()
-	if d.Decode(into) != nil {
-		return invalid{[]string{"problem.invalid.says"}} // the decoder's own words may quote what was sent
-	}
-	return nil
 }
 
 type personJSON struct {
@@ -233,8 +164,19 @@ func apiMatch(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if err := v.DB.NoticesRead(v.Context(), v.me, m.ID); err != nil {
+		return err
+	}
+	body := v.matchBody(m)
+	holder, err := v.DB.HeldBy(v.Context(), m.ID)
+	if err != nil {
+		return err
+	}
+	if holder != nil {
+		body["lock"] = v.lockJSON(m.ID, holder)["lock"]
+	}
 	v.viewed("match", m.ID, map[string]any{"incident": m.IncidentID, "revision": m.Revision, "person": m.Person.ID, "seen": m.Seen})
-	return v.answer(http.StatusOK, v.matchBody(m))
+	return v.answer(http.StatusOK, body)
 }
 
 func apiJudge(v *visit) error {
@@ -254,17 +196,17 @@ func apiJudge(v *visit) error {
 	switch in.Verdict {
 	case casework.VerdictConfirm:
 		if m, err := v.DB.Match(v.Context(), v.me.ID, casework.MatchID(id)); err == nil && m.State == casework.MatchRetracted && in.Reason == "" {
-			return invalid{[]string{"match.reason.missing"}}
+			return wrong("reason", "match.reason.missing")
 		}
 	case casework.VerdictDismiss, casework.VerdictUnsure, casework.VerdictRetract:
 		if in.Reason == "" {
-			return invalid{[]string{"match.reason.missing"}}
+			return wrong("reason", "match.reason.missing")
 		}
 	default:
-		return invalid{[]string{"match.verdict.missing"}}
+		return wrong("verdict", "match.verdict.missing")
 	}
 	if tooLong(in.Reason) {
-		return invalid{[]string{"match.reason.long"}}
+		return wrong("reason", "match.reason.long")
 	}
 	reached, err := v.DB.Judge(v.Context(), postgres.Judgement{Match: casework.MatchID(id), Verdict: in.Verdict, Reason: in.Reason,
 		By: v.me, Seen: in.Seen, Correlation: v.correlation()})
@@ -286,8 +228,8 @@ func apiTransfer(v *visit) error {
 	if err := v.body(&in); err != nil {
 		return err
 	}
-	if len(in.Contact) > 40 {
-		return invalid{[]string{"transfer.wrong"}}
+	if wrongContact(in.Contact) {
+		return wrong("contact", "transfer.wrong")
 	}
 	reached, err := v.DB.Transfer(v.Context(), postgres.Transfer{Match: casework.MatchID(id), Contact: in.Contact, By: v.me, Correlation: v.correlation()})
 	if err != nil {
@@ -334,6 +276,7 @@ func apiActions(v *visit) error {
 	}
 	body := struct {
 		Actions []actionJSON `json:"actions"`
+		Decided []actionJSON `json:"decided,omitempty"` // lately; on the first page
 		Next    string       `json:"next,omitempty"`
 	}{Actions: []actionJSON{}}
 	if len(items) > 100 {
@@ -343,7 +286,16 @@ func apiActions(v *visit) error {
 	for _, i := range items {
 		body.Actions = append(body.Actions, actionOf(i, v.seesCase()))
 	}
-	v.viewed("actions", "", map[string]any{"actions": idsOf(items)})
+	var decided []postgres.ActionItem
+	if (v.after() == postgres.Key{}) && !v.victimStaffOnly() { // theirs are with their own work
+		if decided, err = v.DB.Decided(v.Context(), v.me.ID, 10); err != nil {
+			return err
+		}
+	}
+	for _, i := range decided {
+		body.Decided = append(body.Decided, actionOf(i, v.seesCase()))
+	}
+	v.viewed("actions", "", map[string]any{"actions": idsOf(items), "decided": idsOf(decided)})
 	return v.answer(http.StatusOK, body)
 }
 
@@ -352,14 +304,24 @@ func apiAction(v *visit) error {
 	if err != nil {
 		return err
 	}
-	decisions := []map[string]any{}
+	decisions, checklist := []map[string]any{}, []map[string]any{}
 	for _, d := range a.Decisions {
-		decisions = append(decisions, map[string]any{"id": d.ID, "outcome": d.Outcome, "rationale": d.Rationale, "riskChanged": d.RiskChanged, "referrals": d.Referrals,
-			"by": d.By, "at": d.At, "countersignNeeded": d.CountersignNeeded, "countersignedBy": d.CountersignedBy})
+		decisions = append(decisions, decidedJSON(d))
+	}
+	items, err := v.DB.Checklist(v.Context(), a.ID)
+	if err != nil {
+		return err
+	}
+	for _, i := range items {
+		checklist = append(checklist, map[string]any{"rule": i.Rule, "answer": i.Answer, "note": i.Note, "concern": i.Concern, "risk": i.Risk, "wanted": i.Wanted})
+	}
+	if err := v.DB.NoticesRead(v.Context(), v.me, a.Match); err != nil {
+		return err
 	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
 	return v.answer(http.StatusOK, map[string]any{"action": actionOf(a.ActionItem, a.Case),
-		"incident": maskedIncident(a.MatchView, v.opened(a.Match)), "owns": a.Owns, "decisions": decisions})
+		"incident": maskedIncident(a.MatchView, v.opened(a.Match)), "owns": a.Owns, "why": a.Why,
+		"checklist": checklist, "decisions": decisions})
 }
 
 func apiAcknowledge(v *visit) error {
@@ -380,35 +342,14 @@ func apiDecide(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Outcome          casework.Outcome `json:"outcome"`
-		Rationale        string           `json:"rationale"`
-		RiskChanged      *bool            `json:"riskChanged"`
-		RiskReason       string           `json:"riskReason"`
-		ManagerConsulted string           `json:"managerConsulted"`
-		ConsultedAt      time.Time        `json:"consultedAt"`
-		Referrals        []string         `json:"referrals"`
-	}
+	var in decisionJSON
 	if err := v.body(&in); err != nil {
 		return err
 	}
-	form := map[string]string{"outcome": string(in.Outcome), "rationale": strings.TrimSpace(in.Rationale), "risk_reason": strings.TrimSpace(in.RiskReason), "manager": in.ManagerConsulted, "referrals": strings.Join(in.Referrals, ",")}
-	if in.RiskChanged != nil {
-		form["risk"] = map[bool]string{true: "yes", false: "no"}[*in.RiskChanged]
-	}
-	if in.ManagerConsulted != "" && !in.ConsultedAt.IsZero() {
-		at := in.ConsultedAt.In(v.Calendar.Zone())
-		for name, n := range map[string]int{"day": at.Day(), "month": int(at.Month()), "year": at.Year(), "hour": at.Hour(), "minute": at.Minute()} {
-			form["consulted-"+name] = fmt.Sprint(n)
-		}
-	}
+	form := in.form(v.Calendar.Zone())
 	d, mistakes := v.readDecision(a, form)
 	if len(mistakes) > 0 {
-		var wrong invalid
-		for _, m := range mistakes {
-			wrong.keys = append(wrong.keys, m.Key)
-		}
-		return wrong
+		return invalid(mistakes)
 	}
 	reached, err := v.DB.Decide(v.Context(), d)
 	if err != nil {
@@ -453,11 +394,11 @@ func apiCountersign(v *visit) error {
 	}
 	switch {
 	case in.Agree == nil:
-		return invalid{[]string{"countersign.choose"}}
+		return wrong("agree", "countersign.choose")
 	case !*in.Agree && strings.TrimSpace(in.Note) == "":
-		return invalid{[]string{"countersign.why"}}
+		return wrong("note", "countersign.why")
 	case tooLong(in.Note):
-		return invalid{[]string{"match.reason.long"}}
+		return wrong("note", "match.reason.long")
 	}
 	reached, err := v.DB.Countersign(v.Context(), postgres.Countersignature{Decision: id, Agree: *in.Agree, Note: strings.TrimSpace(in.Note),
 		Due: v.Calendar.Add(v.now, 8*time.Hour), By: v.me, Correlation: v.correlation()})

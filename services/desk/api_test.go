@@ -253,6 +253,7 @@ func TestTheWholeWayOfAnIncidentByTheAPI(t *testing.T) {
 	auditor.call("GET", "/v1/trail?from=yesterday", "", 422)
 	auditor.call("POST", "/v1/trail/verification", "", 200)
 	as("operations").call("GET", "/v1/forces", "", 200)
+	theRestOfTheDesk(w, as)
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
 			if !called[method+" "+path] {

@@ -44,9 +44,9 @@ func apiAssign(v *visit) error {
 	}
 	switch {
 	case in.To == "":
-		return invalid{[]string{"assign.wrong.to"}}
+		return wrong("to", "assign.wrong.to")
 	case len(in.Matches) == 0 || len(in.Matches) > mostAssigned:
-		return invalid{[]string{"assign.wrong.none"}}
+		return wrong("matches", "assign.wrong.none")
 	}
 	done, err := v.assignTo(in.To, in.Matches)
 	if err != nil {
@@ -98,7 +98,7 @@ func apiAddresses(v *visit) error {
 		return err
 	}
 	if !slices.Contains(reasons, in.Reason) {
-		return invalid{[]string{"addresses.missing"}}
+		return wrong("reason", "addresses.missing")
 	}
 	if err := v.openedAddresses(m, in.Reason); err != nil {
 		return err
@@ -137,17 +137,17 @@ func apiAnswer(v *visit) error {
 	item := casework.Item{Rule: in.Rule, Answer: in.Answer, Note: strings.TrimSpace(in.Note),
 		Referral: casework.Referral{Concern: strings.TrimSpace(in.Concern), Risk: strings.TrimSpace(in.Risk), Wanted: strings.TrimSpace(in.Wanted)}}
 	if !item.Answers() {
-		return invalid{[]string{"problem.invalid.says"}}
+		return wrong("answer", "problem.invalid.says")
 	}
 	if longItem(item) {
-		return invalid{[]string{"match.reason.long"}}
+		return wrong("note", "match.reason.long")
 	}
-	var wrong invalid
+	var lacking invalid
 	for _, field := range item.Lacking() {
-		wrong.keys = append(wrong.keys, "checklist.wrong."+field)
+		lacking = append(lacking, fieldError{field, "checklist.wrong." + field})
 	}
-	if len(wrong.keys) > 0 {
-		return wrong
+	if len(lacking) > 0 {
+		return lacking
 	}
 	if err := v.DB.AnswerItem(v.Context(), v.me, casework.ActionID(id), item, v.correlation()); err != nil {
 		return err
@@ -167,11 +167,11 @@ func apiReassign(v *visit) error {
 		return err
 	}
 	if in.To == "" {
-		return invalid{[]string{"reassign.missing"}}
+		return wrong("to", "reassign.missing")
 	}
 	err = v.reassignTo(casework.ActionID(id), in.To)
 	if errors.Is(err, casework.ErrUnseen) {
-		return invalid{[]string{"reassign.unseen"}}
+		return wrong("to", "reassign.unseen")
 	}
 	if err != nil {
 		return err
@@ -237,7 +237,7 @@ func apiCover(v *visit) error {
 	for prefix, day := range map[string]string{"from": in.From, "to": in.To} {
 		at, err := time.Parse(time.DateOnly, day)
 		if err != nil {
-			return invalid{[]string{"cover.wrong." + prefix}}
+			return wrong(prefix, "cover.wrong."+prefix)
 		}
 		form[prefix+"-day"], form[prefix+"-month"], form[prefix+"-year"] = strconv.Itoa(at.Day()), strconv.Itoa(int(at.Month())), strconv.Itoa(at.Year())
 	}
@@ -246,7 +246,7 @@ func apiCover(v *visit) error {
 		return err
 	}
 	if len(mistakes) > 0 {
-		return invalid{[]string{mistakes[0].Key}}
+		return invalid(mistakes)
 	}
 	return v.answer(http.StatusOK, map[string]any{"staff": v.PathValue("code")})
 }
@@ -265,7 +265,7 @@ func apiEndCover(v *visit) error {
 func apiTrail(v *visit) error {
 	f, mistakes := v.trailFilter()
 	if len(mistakes) > 0 {
-		return invalid{[]string{mistakes[0].Key}}
+		return invalid(mistakes)
 	}
 	below, _ := strconv.ParseInt(v.URL.Query().Get("below"), 10, 64)
 	lines, err := v.DB.Trail(v.Context(), f, below, perPage)

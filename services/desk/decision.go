@@ -84,10 +84,7 @@ func decide(v *visit) error {
 	}
 	form["referrals"] = strings.Join(v.PostForm["referrals"], ",")
 	if v.field("draft") != "" {
-		if !a.Owns {
-			return casework.ErrNotFound
-		}
-		if err := v.DB.SaveDraft(v.Context(), v.me.ID, a.ID, form); err != nil {
+		if err := v.keepDraft(a, form); err != nil {
 			return err
 		}
 		return v.to(fmt.Sprintf("/actions/%d/decision", a.ID), "decision.drafted")
@@ -106,6 +103,14 @@ func decide(v *visit) error {
 		flash = "decision.done.countersign"
 	}
 	return v.to(fmt.Sprintf("/actions/%d", a.ID), flash)
+}
+
+// keepDraft keeps what the owner has typed so far.
+func (v *visit) keepDraft(a postgres.ActionView, form map[string]string) error {
+	if !a.Owns {
+		return casework.ErrNotFound
+	}
+	return v.DB.SaveDraft(v.Context(), v.me.ID, a.ID, form)
 }
 
 func (v *visit) readDecision(a postgres.ActionView, form map[string]string) (postgres.NewDecision, []fieldError) {

@@ -17,9 +17,17 @@ type digestPage struct {
 // digest is the list for a PDU's multi-agency meeting: who was found in police
 // incidents in the 24 hours before eight in the morning of a day.
 func digest(v *visit) error {
+	p, err := v.readDigest()
+	if err != nil {
+		return err
+	}
+	return v.page(http.StatusOK, "digest", p)
+}
+
+func (v *visit) readDigest() (digestPage, error) {
 	day, err := time.ParseInLocation(time.DateOnly, v.PathValue("date"), v.Calendar.Zone())
 	if err != nil {
-		return casework.ErrNotFound
+		return digestPage{}, casework.ErrNotFound
 	}
 	p := digestPage{
 		From: time.Date(day.Year(), day.Month(), day.Day()-1, 8, 0, 0, 0, v.Calendar.Zone()),
@@ -27,12 +35,12 @@ func digest(v *visit) error {
 	}
 	code := v.PathValue("code")
 	if p.PDU, p.Items, err = v.DB.Digest(v.Context(), v.me.ID, code, p.From, p.To); err != nil {
-		return err
+		return p, err
 	}
 	ids := make([]casework.MatchID, len(p.Items))
 	for i, it := range p.Items {
 		ids[i] = it.Match
 	}
 	v.viewed("pdu", code, map[string]any{"date": v.PathValue("date"), "matches": ids})
-	return v.page(http.StatusOK, "digest", p)
+	return p, nil
 }

@@ -26,21 +26,28 @@ const mostUrgent = 50
 
 // duty is the duty officer's own page: what is urgent now, and whom to call.
 func duty(v *visit) error {
-	items, err := v.DB.Actions(v.Context(), v.me.ID, postgres.Key{}, mostUrgent)
+	p, err := v.readDuty()
 	if err != nil {
 		return err
 	}
-	var p dutyPage
+	return v.page(http.StatusOK, "duty", p)
+}
+
+func (v *visit) readDuty() (p dutyPage, err error) {
+	items, err := v.DB.Actions(v.Context(), v.me.ID, postgres.Key{}, mostUrgent)
+	if err != nil {
+		return p, err
+	}
 	for _, it := range items {
 		d := dutyItem{ActionItem: it}
 		if d.Callees, err = v.DB.Callees(v.Context(), it.ID, v.now); err != nil {
-			return err
+			return p, err
 		}
 		p.Items = append(p.Items, d)
 	}
 	lines, err := v.DB.Rota(v.Context(), v.me.ID, v.now, 0)
 	if err != nil {
-		return err
+		return p, err
 	}
 	for _, l := range lines {
 		if l.Starts.Before(v.now.Add(48 * time.Hour)) {
@@ -52,10 +59,10 @@ func duty(v *visit) error {
 	for _, region := range v.me.Scopes(casework.DutyOfficer) {
 		heads, err := v.DB.Heads(v.Context(), region)
 		if err != nil {
-			return err
+			return p, err
 		}
 		p.Heads = append(p.Heads, heads...)
 	}
 	v.viewed("actions", "", map[string]any{"actions": idsOf(items)})
-	return v.page(http.StatusOK, "duty", p)
+	return p, nil
 }

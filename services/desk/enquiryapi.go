@@ -57,15 +57,11 @@ func apiAsk(v *visit) error {
 		return err
 	}
 	if len(mistakes) > 0 {
-		var wrong invalid
-		for _, m := range mistakes {
-			wrong.keys = append(wrong.keys, m.Key)
-		}
-		return wrong
+		return invalid(mistakes)
 	}
 	id, err := v.DB.Ask(v.Context(), n)
 	if errors.Is(err, postgres.ErrAskedAlready) {
-		return invalid{[]string{"ask.wrong.already"}}
+		return wrong("force", "ask.wrong.already")
 	}
 	if err != nil {
 		return err
@@ -140,7 +136,7 @@ func apiOpenReply(v *visit) error {
 		return err
 	}
 	if !slices.Contains(reasonsForDisclosure, in.Reason) {
-		return invalid{[]string{"addresses.missing"}}
+		return wrong("reason", "addresses.missing")
 	}
 	id, err := v.openNow(in.Reason)
 	if err != nil {

@@ -18,18 +18,26 @@ type homePage struct {
 
 // home shows each part that the viewer plays, with how much waits there.
 func home(v *visit) error {
+	p, err := v.readHome()
+	if err != nil {
+		return err
+	}
+	return v.page(http.StatusOK, "home", p)
+}
+
+func (v *visit) readHome() (homePage, error) {
 	var p homePage
 	if judges(v.me) {
 		n, err := v.DB.QueueCount(v.Context(), v.me.ID, postgres.QueueFilter{Until: v.endOfDay()})
 		if err != nil {
-			return err
+			return p, err
 		}
 		p.Queue = &n
 	}
 	if access.ReadActions.Allows(&v.me) {
 		n, err := v.DB.ActionCount(v.Context(), v.me.ID)
 		if err != nil {
-			return err
+			return p, err
 		}
 		p.Actions, p.Mine = &n, "/actions"
 		switch {
@@ -42,7 +50,7 @@ func home(v *visit) error {
 	if access.Oversee.Allows(&v.me) {
 		sign, err := v.DB.Countersignatures(v.Context(), v.me.ID, postgres.Key{}, 100)
 		if err != nil {
-			return err
+			return p, err
 		}
 		waiting := 0
 		for _, s := range sign {
@@ -52,10 +60,10 @@ func home(v *visit) error {
 		}
 		up, err := v.DB.Escalated(v.Context(), v.me.ID, 100)
 		if err != nil {
-			return err
+			return p, err
 		}
 		escalated := len(up)
 		p.Sign, p.Escalated = &waiting, &escalated
 	}
-	return v.page(http.StatusOK, "home", p)
+	return p, nil
 }

@@ -71,15 +71,13 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		Incident:  viewIncident(m, v.opened(m.ID)),
 		Person:    viewPerson(m.Person, m.Places),
 		Evidence:  viewEvidence(m.Evidence),
-		Waiting:   m.MayJudge && (m.State == casework.MatchOpen || m.State == casework.MatchUnsure),
 		Again:     m.State == casework.MatchOpen && m.StateReason == casework.FactsChanged,
 		Newer:     m.Head > m.Revision,
 		Verdict:   v.PostFormValue("verdict"),
 		Reason:    v.PostFormValue("reason"),
 	}
-	p.Restore = m.MayJudge && m.State == casework.MatchRetracted
+	p.Waiting, p.SecondLook, p.Restore = v.awaits(m)
 	p.Unverified = m.State != casework.MatchConfirmed
-	p.SecondLook = m.MayJudge && (m.SecondLook || needsSecondLook(m)) && !judgedBy(m, v.me.Subject)
 	if p.Waiting || p.SecondLook || p.Restore {
 		holder, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), false)
 		if err != nil {
@@ -192,7 +190,22 @@ func (v *visit) next(after casework.MatchID, flash string) error {
 }
 
 // opened reports whether the viewer gave a reason to see a match's addresses, lately.
-func (v *visit) opened(id casework.MatchID) bool { return v.openedLately(fmt.Sprint(id)) }
+func (v *visit) opened(id casework.MatchID) bool {
+	return v.openedLately(fmt.Sprint(id)) || v.openedByToken("ADDRESSES_OPENED", "match", fmt.Sprint(id))
+}
+
+// openedByToken reports whether somebody without a session opened something
+// lately: the trail remembers it for them. What cannot be looked up is shut.
+func (v *visit) openedByToken(what, kind, id string) bool {
+	if !v.token {
+		return false
+	}
+	found, err := v.DB.Recorded(v.Context(), postgres.Audit{Actor: v.me.Subject, What: what, SubjectType: kind, SubjectID: id}, v.now.Add(-openedFor))
+	if err != nil {
+		v.Log.ErrorContext(v.Context(), "api", "route", v.route.pattern, "error", err)
+	}
+	return err == nil && found
+}
 
 func (v *visit) openedLately(what string) bool {
 	at := v.sessions.GetInt64(v.Context(), v.openedKey(what))
@@ -212,20 +225,33 @@ func (v *visit) openedKey(what string) string {
 
 // take gives a match that somebody else has open to a supervisor.
 func take(v *visit) error {
+	id, _, err := v.takeNow()
+	if err != nil {
+		return err
+	}
+	return v.to(fmt.Sprintf("/matches/%d", id), "match.taken")
+}
+
+func (v *visit) takeNow() (casework.MatchID, postgres.Holder, error) {
 	m, err := v.readMatch()
 	if err != nil {
-		return err
+		return 0, postgres.Holder{}, err
 	}
 	if !m.MayJudge {
-		return casework.ErrNotFound
+		return 0, postgres.Holder{}, casework.ErrNotFound
 	}
-	if _, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), true); err != nil {
-		return err
-	}
-	err = v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "MATCH_TAKEN", Service: "desk",
-		SubjectType: "match", SubjectID: fmt.Sprint(m.ID), Correlation: v.correlation()})
+	holder, err := v.DB.Hold(v.Context(), v.me.ID, m.ID, v.now.Add(heldFor), true)
 	if err != nil {
-		return err
+		return 0, holder, err
 	}
-	return v.to(fmt.Sprintf("/matches/%d", m.ID), "match.taken")
+	return m.ID, holder, v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "MATCH_TAKEN", Service: "desk",
+		SubjectType: "match", SubjectID: fmt.Sprint(m.ID), Correlation: v.correlation()})
+}
+
+// awaits reports whether a match waits for the viewer to judge it, and whether
+// that would be a second look or a confirmation of one that was retracted.
+func (v *visit) awaits(m postgres.MatchView) (waiting, second, restore bool) {
+	return m.MayJudge && (m.State == casework.MatchOpen || m.State == casework.MatchUnsure),
+		m.MayJudge && (m.SecondLook || needsSecondLook(m)) && !judgedBy(m, v.me.Subject),
+		m.MayJudge && m.State == casework.MatchRetracted
 }

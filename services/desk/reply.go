@@ -60,7 +60,7 @@ func (v *visit) replyPage(status int, mistakes ...fieldError) error {
 }
 
 func (v *visit) openedReply(id casework.ReplyID) bool {
-	return v.openedLately("reply:" + fmt.Sprint(id))
+	return v.openedLately("reply:"+fmt.Sprint(id)) || v.openedByToken("DISCLOSURE_OPENED", "reply", fmt.Sprint(id))
 }
 
 // openReply shows what became of a disclosure for a quarter of an hour, and

@@ -58,14 +58,23 @@ func shiftForm(s postgres.ShiftLine, zone *time.Location) map[string]string {
 }
 
 func (v *visit) rotaPage(status int, form map[string]string, mistakes ...fieldError) error {
-	p := rotaPage{Form: form, Keeps: access.Oversee.Allows(&v.me)}
-	names, err := v.DB.RotaRegions(v.Context(), v.me.ID)
+	p, err := v.readRota()
 	if err != nil {
 		return err
 	}
+	p.Form = form
+	return v.page(status, "rota", p, mistakes...)
+}
+
+func (v *visit) readRota() (rotaPage, error) {
+	p := rotaPage{Keeps: access.Oversee.Allows(&v.me)}
+	names, err := v.DB.RotaRegions(v.Context(), v.me.ID)
+	if err != nil {
+		return p, err
+	}
 	lines, err := v.DB.Rota(v.Context(), v.me.ID, v.now, 0)
 	if err != nil {
-		return err
+		return p, err
 	}
 	shifts := make([]casework.Shift, len(lines))
 	for i, l := range lines {
@@ -89,18 +98,19 @@ func (v *visit) rotaPage(status int, form map[string]string, mistakes ...fieldEr
 		if p.Keeps {
 			people, err := v.DB.OnCall(v.Context(), name)
 			if err != nil {
-				return err
+				return p, err
 			}
 			p.People = append(p.People, people...)
 		}
 		p.Regions = append(p.Regions, r)
 	}
-	return v.page(status, "rota", p, mistakes...)
+	return p, nil
 }
 
 // addShift puts somebody on duty.
 func addShift(v *visit) error {
-	s, form, mistakes, err := v.readShift()
+	form := v.shiftTyped()
+	s, mistakes, err := v.readShift(form)
 	if err != nil {
 		return err
 	}
@@ -113,23 +123,28 @@ func addShift(v *visit) error {
 	return v.to("/rota", "rota.done")
 }
 
-// readShift reads the form. A region that the viewer does not keep is not found.
-func (v *visit) readShift() (s casework.Shift, form map[string]string, mistakes []fieldError, err error) {
-	form = map[string]string{}
+// shiftTyped is what somebody typed.
+func (v *visit) shiftTyped() map[string]string {
+	form := map[string]string{}
 	for _, name := range shiftFields {
 		form[name] = v.field(name)
 	}
+	return form
+}
+
+// readShift reads the form. A region that the viewer does not keep is not found.
+func (v *visit) readShift(form map[string]string) (s casework.Shift, mistakes []fieldError, err error) {
 	names, err := v.DB.RotaRegions(v.Context(), v.me.ID)
 	if err != nil {
-		return s, form, nil, err
+		return s, nil, err
 	}
 	s = casework.Shift{Region: form["region"], Staff: form["staff"], Telephone: form["telephone"]}
 	if !slices.Contains(names, s.Region) {
-		return s, form, nil, casework.ErrNotFound
+		return s, nil, casework.ErrNotFound
 	}
 	people, err := v.DB.OnCall(v.Context(), s.Region)
 	if err != nil {
-		return s, form, nil, err
+		return s, nil, err
 	}
 	if !slices.ContainsFunc(people, func(c postgres.Colleague) bool { return c.Code == s.Staff }) {
 		mistakes = append(mistakes, fieldError{"staff", "rota.wrong.staff"})
@@ -150,5 +165,5 @@ func (v *visit) readShift() (s casework.Shift, form map[string]string, mistakes 
 	case okStarts && s.Ends.Sub(s.Starts) > 14*24*time.Hour:
 		mistakes = append(mistakes, fieldError{"ends-day", "rota.wrong.long"})
 	}
-	return s, form, mistakes, nil
+	return s, mistakes, nil
 }

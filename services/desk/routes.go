@@ -91,7 +91,7 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
-	return slices.Concat(pages, d.apiRoutes(), d.apiOversight())
+	return slices.Concat(pages, d.apiRoutes(), d.apiOversight(), d.apiWork(), d.apiReports())
 }
 
 // navigation is what the viewer may go to.

@@ -144,7 +144,7 @@ func everything(w *world) numbers {
 		"/enquiries/{id}": fmt.Sprint(asked), "/replies/{id}": fmt.Sprint(told), "/matches/{id}/ask": fmt.Sprint(waiting.Match),
 		"/samples/{id}": fmt.Sprint(sample.ID), "/sampled/{id}": w.read("select min(id)::text from sample_item"),
 		"/matches/{id}/retract": fmt.Sprint(confirmed.Match), "/matches/{id}/transfer": fmt.Sprint(confirmed.Match),
-		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision),
+		"/actions/{id}": fmt.Sprint(waiting.Practitioner), "/countersign/{id}": fmt.Sprint(decision), "/decisions/{id}": fmt.Sprint(decision), "/digests/": scene.Cardiff,
 		"/digest/": scene.Cardiff, "/people/{id}": fmt.Sprint(p), "/matches/{id} ": fmt.Sprint(waiting.Match),
 		"/v1/matches/{id}": fmt.Sprint(confirmed.Match), "GET /matches/{id}": fmt.Sprint(confirmed.Match),
 	}

@@ -33,13 +33,21 @@ type feedback struct {
 // sample shows a draw: to who drew it the work to look at, to the head what was
 // found, and to a manager what to tell each of their practitioners.
 func sample(v *visit) error {
-	id, err := v.id()
+	p, err := v.readSample()
 	if err != nil {
 		return err
 	}
+	return v.page(http.StatusOK, "sample", p)
+}
+
+func (v *visit) readSample() (samplePage, error) {
+	id, err := v.id()
+	if err != nil {
+		return samplePage{}, err
+	}
 	line, items, err := v.DB.Sample(v.Context(), v.me.ID, id)
 	if err != nil {
-		return err
+		return samplePage{}, err
 	}
 	p := samplePage{SampleLine: line, Questions: answersOf(items), Feedback: feedbackOf(items)}
 	var shown []casework.ActionID
@@ -50,7 +58,7 @@ func sample(v *visit) error {
 		}
 	}
 	v.viewed("sample", id, map[string]any{"actions": shown})
-	return v.page(http.StatusOK, "sample", p)
+	return p, nil
 }
 
 func answersOf(items []postgres.SampleItem) []answered {

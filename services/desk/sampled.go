@@ -66,12 +66,31 @@ func judgeSampled(v *visit) error {
 		return err
 	}
 	p.Form = map[string]string{"verdict": v.field("verdict"), "notes": v.field("notes")}
+	for _, question := range casework.SampleQuestions {
+		p.Form["answer-"+question] = v.field("answer-" + question)
+	}
+	done := v.field("save") == ""
+	mistakes, err := v.find(p, done)
+	if err != nil {
+		return err
+	}
+	if len(mistakes) > 0 {
+		return v.sampledPage(http.StatusUnprocessableEntity, p, mistakes...)
+	}
+	back := fmt.Sprintf("/samples/%d", p.Item.Sample)
+	if !done {
+		return v.to(back, "sample.saved")
+	}
+	return v.to(back, "sample.judged")
+}
+
+// find records what the form of a page says was found, or says what is wrong with it.
+func (v *visit) find(p sampledPage, done bool) ([]fieldError, error) {
 	f := postgres.Finding{Item: p.Item.ID, Answers: map[string]string{}, Verdict: p.Form["verdict"], Notes: p.Form["notes"],
-		Done: v.field("save") == "", By: v.me, Correlation: v.correlation()}
+		Done: done, By: v.me, Correlation: v.correlation()}
 	var mistakes []fieldError
 	for _, question := range casework.SampleQuestions {
-		answer := v.field("answer-" + question)
-		p.Form["answer-"+question] = answer
+		answer := p.Form["answer-"+question]
 		switch {
 		case casework.ValidFinding(answer, false):
 			f.Answers[question] = answer
@@ -87,25 +106,20 @@ func judgeSampled(v *visit) error {
 	case len(f.Notes) > longest:
 		mistakes = append(mistakes, fieldError{"notes", "match.reason.long"})
 	}
+	if p.Own {
+		mistakes = []fieldError{{"verdict", "sample.wrong.own"}}
+	}
 	if len(mistakes) > 0 {
-		return v.sampledPage(http.StatusUnprocessableEntity, p, mistakes...)
+		return mistakes, nil
 	}
 	first, err := v.DB.Find(v.Context(), f)
-	if errors.Is(err, casework.ErrOwnDecision) {
-		p.Own = true
-		return v.sampledPage(http.StatusUnprocessableEntity, p, fieldError{"verdict", "sample.wrong.own"})
+	if errors.Is(err, casework.ErrOwnDecision) { // by now
+		return []fieldError{{"verdict", "sample.wrong.own"}}, nil
 	}
-	if err != nil {
-		return err
-	}
-	if first != "" {
+	if err == nil && first != "" {
 		v.metrics.sampled.WithLabelValues(first, f.Verdict).Inc()
 	}
-	back := fmt.Sprintf("/samples/%d", p.Item.Sample)
-	if !f.Done {
-		return v.to(back, "sample.saved")
-	}
-	return v.to(back, "sample.judged")
+	return nil, err
 }
 
 // Questions are those that are asked of each piece of work.

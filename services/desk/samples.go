@@ -55,9 +55,21 @@ func drawSample(v *visit) error {
 	for _, name := range sampleFields {
 		form[name] = v.field(name)
 	}
-	places, err := v.DB.Overseen(v.Context(), v.me.ID)
+	s, mistakes, err := v.draw(form)
 	if err != nil {
 		return err
+	}
+	if len(mistakes) > 0 {
+		return v.samplesPage(http.StatusUnprocessableEntity, form, mistakes...)
+	}
+	return v.to(fmt.Sprintf("/samples/%d", s.ID), "sample.drawn")
+}
+
+// draw draws what a form asks for, or says what is wrong with it.
+func (v *visit) draw(form map[string]string) (casework.Sample, []fieldError, error) {
+	places, err := v.DB.Overseen(v.Context(), v.me.ID)
+	if err != nil {
+		return casework.Sample{}, nil, err
 	}
 	var mistakes []fieldError
 	s := casework.Sample{PDU: form["pdu"], Practitioner: form["practitioner"], Kind: casework.Kind(form["kind"])}
@@ -87,17 +99,14 @@ func drawSample(v *visit) error {
 		mistakes = append(mistakes, fieldError{"to-day", "period.wrong.to"})
 	}
 	if len(mistakes) > 0 {
-		return v.samplesPage(http.StatusUnprocessableEntity, form, mistakes...)
+		return s, mistakes, nil
 	}
 	s.To = s.To.AddDate(0, 0, 1)
 	s, err = v.DB.DrawSample(v.Context(), s, v.me, v.correlation())
 	if errors.Is(err, casework.ErrNotFound) {
-		return v.samplesPage(http.StatusUnprocessableEntity, form, fieldError{"from-day", "sample.wrong.empty"})
+		return s, []fieldError{{"from-day", "sample.wrong.empty"}}, nil
 	}
-	if err != nil {
-		return err
-	}
-	return v.to(fmt.Sprintf("/samples/%d", s.ID), "sample.drawn")
+	return s, nil, err
 }
 
 // newSeed is one that people can read to each other.

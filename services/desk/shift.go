@@ -46,11 +46,12 @@ func changeShift(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s, form, mistakes, err := v.readShift()
+	p.Form = v.shiftTyped()
+	s, mistakes, err := v.readShift(p.Form)
 	if err != nil {
 		return err
 	}
-	if p.Form = form; len(mistakes) > 0 {
+	if len(mistakes) > 0 {
 		return v.page(http.StatusUnprocessableEntity, "shift", p, mistakes...)
 	}
 	if err := v.DB.SetShift(v.Context(), p.ID, s, v.me, v.correlation()); err != nil {

@@ -60,6 +60,19 @@ func telephoned(v *visit) error {
 	for _, part := range (telephonePage{}).Parts() {
 		form["spoke-"+part] = v.field("spoke-" + part)
 	}
+	mistakes, err := v.recordCall(telephonePage{a, callees, form})
+	if err != nil {
+		return err
+	}
+	if len(mistakes) > 0 {
+		return v.telephonePage(http.StatusUnprocessableEntity, telephonePage{a, callees, form}, mistakes...)
+	}
+	return v.to(fmt.Sprintf("/actions/%d", a.ID), "telephone.done")
+}
+
+// recordCall records the call that a form tells of, or says what is wrong with it.
+func (v *visit) recordCall(p telephonePage) ([]fieldError, error) {
+	a, callees, form := p.ActionView, p.Callees, p.Form
 	var mistakes []fieldError
 	if !slices.ContainsFunc(callees, func(c postgres.Colleague) bool { return c.Code == form["to"] }) {
 		mistakes = append(mistakes, fieldError{"to", "telephone.wrong.to"})
@@ -74,15 +87,15 @@ func telephoned(v *visit) error {
 		mistakes = append(mistakes, fieldError{"spoke-day", "telephone.wrong.before"})
 	}
 	if len(mistakes) > 0 {
-		return v.telephonePage(http.StatusUnprocessableEntity, telephonePage{a, callees, form}, mistakes...)
+		return mistakes, nil
 	}
 	reached, err := v.DB.AcknowledgeByTelephone(v.Context(), postgres.Call{
 		Action: a.ID, To: form["to"], At: at, By: v.me, Correlation: v.correlation()})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v.Observe(reached...)
-	return v.to(fmt.Sprintf("/actions/%d", a.ID), "telephone.done")
+	return nil, nil
 }
 
 // Parts are the boxes for when they spoke.

@@ -27,10 +27,19 @@ var periods = []int{7, 30, 90, 365}
 // times draws how long each stage took, beside by when it should have been
 // reached. It counts and names nobody.
 func times(v *visit) error {
+	p, err := v.readTimes()
+	if err != nil {
+		return err
+	}
+	p.Charts = chartsOf(p.Times)
+	return v.page(http.StatusOK, "times", p)
+}
+
+func (v *visit) readTimes() (timesPage, error) {
 	q := v.URL.Query()
 	counted, places, err := v.counted(q.Get("pdu"))
 	if err != nil {
-		return err
+		return timesPage{}, err
 	}
 	p := timesPage{Places: places, PDU: q.Get("pdu"), Team: q.Get("team"), Priority: q.Get("priority"), Days: 30}
 	if days, err := strconv.Atoi(q.Get("days")); err == nil && slices.Contains(periods, days) {
@@ -39,7 +48,7 @@ func times(v *visit) error {
 	if p.Team != "" && !slices.ContainsFunc(places, func(o postgres.Overseen) bool {
 		return slices.ContainsFunc(o.Teams, func(t postgres.Colleague) bool { return t.Code == p.Team })
 	}) {
-		return casework.ErrNotFound
+		return p, casework.ErrNotFound
 	}
 	p.From = v.now.AddDate(0, 0, -p.Days)
 	pdu := p.PDU
@@ -47,12 +56,8 @@ func times(v *visit) error {
 		pdu = places[0].PDU // it may have clocks of its own
 	}
 	p.Times, err = v.DB.ResponseTimes(v.Context(), counted, p.Team, casework.Priority(p.Priority), p.From, v.now.Add(time.Second), v.Targets(pdu))
-	if err != nil {
-		return err
-	}
-	p.Charts = chartsOf(p.Times)
 	v.viewed("times", "", map[string]any{"pdu": p.PDU, "team": p.Team, "days": p.Days})
-	return v.page(http.StatusOK, "times", p)
+	return p, err
 }
 
 // counted is what the viewer may count: managers and heads their PDUs, without

@@ -28,23 +28,33 @@ func transfer(v *visit) error {
 }
 
 func (v *visit) transferPage(status int, m postgres.MatchView, mistakes ...fieldError) error {
-	if !m.MayJudge {
-		return casework.ErrNotFound
-	}
-	if m.State != casework.MatchConfirmed {
-		return casework.ErrChanged
-	}
-	automatic, err := v.DB.TransferState(v.Context(), m.ID)
+	pack, automatic, err := v.readPack(m)
 	if err != nil {
 		return err
 	}
-	v.viewed("match", m.ID, nil)
 	return v.page(status, "transfer", transferPage{
 		MatchView: m, Incident: viewIncident(m, false), Person: viewPerson(m.Person, m.Places),
-		Pack:      casework.NewContact(m.Incident, m.Position, m.Person, m.Priority),
-		Automatic: automatic,
-		Entered:   v.PostFormValue("contact"),
+		Pack: pack, Automatic: automatic, Entered: v.PostFormValue("contact"),
 	}, mistakes...)
+}
+
+// readPack is the contact of a match that the viewer may transfer, and how far
+// it came by itself.
+func (v *visit) readPack(m postgres.MatchView) (casework.Contact, casework.TransferState, error) {
+	if !m.MayJudge {
+		return casework.Contact{}, "", casework.ErrNotFound
+	}
+	if m.State != casework.MatchConfirmed {
+		return casework.Contact{}, "", casework.ErrChanged
+	}
+	automatic, err := v.DB.TransferState(v.Context(), m.ID)
+	v.viewed("match", m.ID, nil)
+	return casework.NewContact(m.Incident, m.Position, m.Person, m.Priority), automatic, err
+}
+
+// wrongContact says of a contact's number that the case record has none such.
+func wrongContact(contact string) bool {
+	return len(contact) > 40 || strings.ContainsFunc(contact, func(r rune) bool { return r < ' ' })
 }
 
 // transferNow records that the contact was put on the case record.
@@ -54,7 +64,7 @@ func transferNow(v *visit) error {
 		return err
 	}
 	contact := v.field("contact")
-	if len(contact) > 40 || strings.ContainsFunc(contact, func(r rune) bool { return r < ' ' }) {
+	if wrongContact(contact) {
 		return v.transferPage(http.StatusUnprocessableEntity, m, fieldError{"contact", "transfer.wrong"})
 	}
 	reached, err := v.DB.Transfer(v.Context(), postgres.Transfer{Match: m.ID, Contact: contact, By: v.me, Correlation: v.correlation()})

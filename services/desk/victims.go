@@ -15,11 +15,18 @@ type victimsPage struct {
 // victims is the victim staff's own page: which incidents they are to speak of
 // with a victim, and how far that has come. Of the case it shows whose it is.
 func victims(v *visit) error {
-	all, err := v.DB.VictimWork(v.Context(), v.me.ID, 2*rows)
+	p, err := v.readVictims()
 	if err != nil {
 		return err
 	}
-	var p victimsPage
+	return v.page(http.StatusOK, "victims", p)
+}
+
+func (v *visit) readVictims() (p victimsPage, err error) {
+	all, err := v.DB.VictimWork(v.Context(), v.me.ID, 2*rows)
+	if err != nil {
+		return p, err
+	}
 	ids := make([]casework.ActionID, len(all))
 	for i, it := range all {
 		ids[i] = it.ID
@@ -30,7 +37,7 @@ func victims(v *visit) error {
 		}
 	}
 	v.viewed("actions", "", map[string]any{"actions": ids})
-	return v.page(http.StatusOK, "victims", p)
+	return p, nil
 }
 
 // victimStaffOnly reports whether the viewer sees incidents for a victim's sake

@@ -37,6 +37,7 @@ type visit struct {
 	w     http.ResponseWriter
 	route route
 	me    casework.Account // zero on public pages
+	token bool             // signed in by an access token, so that no session remembers anything
 	lang  string
 	now   time.Time
 	// about is whom or what the page shows, for the trail.
@@ -73,7 +74,8 @@ var errForbidden = errors.New("not for this account")
 func (v *visit) enter() error {
 	var me *casework.Account
 	var err error
-	if token, sent := strings.CutPrefix(v.Header.Get("Authorization"), "Bearer "); v.api() && sent {
+	token, sent := strings.CutPrefix(v.Header.Get("Authorization"), "Bearer ")
+	if sent = sent && v.api(); sent {
 		// Counted after it was looked at: a right token is let in at any time.
 		if me, err = v.bearer(token); err == nil && me == nil {
 			if after := v.wrong.Seen(v.RemoteAddr, v.now); after > 0 {
@@ -91,6 +93,7 @@ func (v *visit) enter() error {
 	if me != nil {
 		v.me = *me
 	}
+	v.token = sent
 	if !v.route.rule.Allows(me) {
 		if me == nil {
 			return errSignIn

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -52,4 +53,23 @@ func audit(ctx context.Context, tx executor, lines ...Audit) error {
 		}
 	}
 	return nil
+}
+
+// Recorded reports whether somebody did something with one thing since a time.
+func (db *DB) Recorded(ctx context.Context, a Audit, since time.Time) (bool, error) {
+	var found bool
+	err := db.pool.QueryRow(ctx, `
+		select exists (
+		  select 1
+		    from audit
+		   where subject_type = @type
+		     and subject_id = @subject
+		     and what = @what
+		     and actor = @actor
+		     and at > @since)`,
+		pgx.NamedArgs{"type": a.SubjectType, "subject": a.SubjectID, "what": a.What, "actor": a.Actor, "since": since}).Scan(&found)
+	if err != nil {
+		return false, fmt.Errorf("look for a line of the trail: %w", problem(err))
+	}
+	return found, nil
 }

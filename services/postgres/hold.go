@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,4 +68,32 @@ func heldByAnother(ctx context.Context, tx pgx.Tx, id casework.MatchID, who case
 func letGo(ctx context.Context, tx pgx.Tx, id casework.MatchID) error {
 	_, err := tx.Exec(ctx, `delete from hold where match = @match`, pgx.NamedArgs{"match": id})
 	return err
+}
+
+// HeldBy is who has a match open to judge it; nil if nobody has.
+func (db *DB) HeldBy(ctx context.Context, id casework.MatchID) (*Holder, error) {
+	var h Holder
+	err := db.pool.QueryRow(ctx, `
+		select h.account, a.name, h.since
+		  from hold h
+		  join account a on a.id = h.account
+		 where h.match = @match
+		   and h.until > now()`,
+		pgx.NamedArgs{"match": id}).Scan(&h.Account, &h.Name, &h.Since)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read who holds match %d: %w", id, problem(err))
+	}
+	return &h, nil
+}
+
+// Release gives a match back that somebody opened and does not judge after all.
+func (db *DB) Release(ctx context.Context, who casework.AccountID, id casework.MatchID) error {
+	_, err := db.pool.Exec(ctx, `delete from hold where match = @match and account = @account`, pgx.NamedArgs{"match": id, "account": who})
+	if err != nil {
+		return fmt.Errorf("release match %d: %w", id, problem(err))
+	}
+	return nil
 }
