@@ -3,6 +3,7 @@ package linkage
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -158,16 +159,16 @@ func (r *Register) calibrate(m *Model, examples []Example) error {
 // what they say. Who is not found at all counts as found at the threshold.
 func loss(all []top, positives int) float64 {
 	const surest = 1e-6 // one slip of a judge's pen must not outweigh everything
-	sum := 0            // of weights, which are whole, so that it is the same on any machine
+	sum := 0.0
 	for _, t := range all {
 		if t.right {
 			positives--
-			sum -= int(lg(max(t.p, surest)))
+			sum -= math.Log2(max(t.p, surest))
 		} else {
-			sum -= int(lg(max(1-t.p, surest)))
+			sum -= math.Log2(max(1-t.p, surest))
 		}
 	}
-	return float64(sum-max(positives, 0)*int(lg(ReviewThreshold))) / unit
+	return sum - float64(max(positives, 0))*math.Log2(ReviewThreshold)
 }
 
 // bandsOf says where the bands begin: certain above what was wrong more often

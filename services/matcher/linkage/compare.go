@@ -198,10 +198,7 @@ func (r *Register) compareNumbers(q *query, rec *record, o *outcome) {
 
 // alikeTexts compares identifiers that are texts of any form.
 func (r *Register) alikeTexts(q *query, i int, key uint64) bool {
-	text := q.facts.others[i-len(q.facts.numbers)]
-	other := r.texts.text[key-1]
-	limit := min(1+len(text)/10, 3)
-	return len(text) > 4 && len(other) > 4 && edits(text, other, limit) <= limit
+	return alike(q.facts.others[i-len(q.facts.numbers)], r.texts.text[key-1])
 }
 
 func (r *Register) compareText(id uint32, text string, often float64, theirs uint32, f field, o *outcome) {
@@ -242,7 +239,7 @@ func (r *Register) comparePlaces(q *query, rec *record, o *outcome) {
 				bits = m.weights[placeField][level].plain
 			}
 			// Where nothing agrees, where they live now differing says most: the first pair.
-			if nothing := level == placeUnlike || level == placePostUnlike; !had.known || !nothing && bits > had.bits || !nothing && (had.level == placeUnlike || had.level == placePostUnlike) {
+			if nothing := level >= placeArea; !had.known || !nothing && (bits > had.bits || had.level >= placeArea) {
 				o.set(placeField, level, bits, m.weights[placeField][level].plain)
 				had.mine, had.yours = a.from, b.from
 			}
@@ -287,8 +284,27 @@ func (r *Register) placeLevel(a *queryPlace, b *place) (level int, ok bool) {
 		return placeSector, true
 	case posts && a.sector != 0 && b.british && a.sector>>6 == b.post>>18:
 		return placeDistrict, true
+	}
+	area := posts && a.sector != 0 && b.british && areaOf(a.post) == areaOf(b.post)
+	switch {
+	case area && streets:
+		return placeArea, true
+	case area:
+		return placePostArea, true
 	case !streets:
 		return placePostUnlike, true
 	}
 	return placeUnlike, true
+}
+
+// areaOf is the letters that a packed British postcode begins with: as much of
+// it as people stay within who move house.
+func areaOf(post uint64) uint64 {
+	for post>>12 != 0 {
+		post >>= 6
+	}
+	if post&63 <= 10 { // the second is a digit
+		post >>= 6
+	}
+	return post
 }

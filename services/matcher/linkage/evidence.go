@@ -26,7 +26,7 @@ var (
 	sameMiddle  = []float64{.55, .03, .02, .40}
 	eitherSex   = []float64{.6, .4}
 	sameSex     = []float64{.99, .01}
-	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .02, .02}
+	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .01, .01, .01, .01}
 )
 
 // Brothers and sisters, twins, and those who carry a parent's name.

@@ -101,6 +101,12 @@ func (r *Register) sweepTier(s *search, c *course, t *tier, least weight) {
 			}
 		}
 	case numberNearTier:
+		if c.field == otherField {
+			for _, key := range s.others {
+				r.sweepKey(s, numberOfKey(number{of: otherField, key: key}), least)
+			}
+			break
+		}
 		for _, n := range q.numbers {
 			if n.of == c.field {
 				eachOneApart(n.key, func(key uint64) { r.sweepKey(s, numberOfKey(number{of: n.of, key: key}), least) })

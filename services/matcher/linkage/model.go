@@ -98,6 +98,8 @@ const (
 	placeElsewhere
 	placeSector
 	placeDistrict
+	placeArea
+	placePostArea
 	placeUnlike
 	placePostUnlike
 )
@@ -114,6 +116,13 @@ const (
 	weakUnlike
 )
 
+// parted are levels that were one with another once. A model of that time
+// weighs them as it weighed the other.
+var parted = map[string]string{
+	"same postcode area":                        "differs",
+	"same postcode area, no address to compare": "postcode differs, no address to compare",
+}
+
 var numberLevels = []string{"the same", "one character apart", "differs"}
 
 var levelNames = [fieldCount][]string{
@@ -124,7 +133,8 @@ var levelNames = [fieldCount][]string{
 	birthField:    {"exact", "day and month swapped", "one digit", "a day, a year or ten apart", "two parts of three", "year only", "day and month, another year", "differs"},
 	sexField:      {"the same", "differs"},
 	placeField: {"same address", "an earlier address", "similar address", "same postcode", "an earlier postcode", "same postcode, another house",
-		"postcode mistyped", "same house and street, another postcode", "same postcode sector", "same postcode district", "differs", "postcode differs, no address to compare"},
+		"postcode mistyped", "same house and street, another postcode", "same postcode sector", "same postcode district",
+		"same postcode area", "same postcode area, no address to compare", "differs", "postcode differs, no address to compare"},
 	pncField:   numberLevels,
 	croField:   numberLevels,
 	otherField: numberLevels,
@@ -228,15 +238,12 @@ func (m *Model) prepare() error {
 		return fmt.Errorf("model: bands must satisfy 0 < probable <= certain < 1")
 	}
 	for f := range fieldCount {
-		given := m.Fields[fieldNames[f]]
-		if len(given) != len(levelNames[f]) {
-			return fmt.Errorf("model: field %q has %d levels, want %d", fieldNames[f], len(given), len(levelNames[f]))
+		given, err := levelsOf(f, m.Fields[fieldNames[f]])
+		if err != nil {
+			return err
 		}
 		m.weights[f] = make([]levelWeight, len(given))
 		for i, l := range given {
-			if l.Level != levelNames[f][i] {
-				return fmt.Errorf("model: field %q, level %d is %q, want %q", fieldNames[f], i, l.Level, levelNames[f][i])
-			}
 			if !(l.M > 0 && l.M <= 1 && l.U > 0 && l.U <= 1) {
 				return fmt.Errorf("model: field %q, level %q: m and u must lie above 0 and not above 1", fieldNames[f], l.Level)
 			}
@@ -246,6 +253,31 @@ func (m *Model) prepare() error {
 	sum := sha256.Sum256(m.JSON())
 	m.hash = hex.EncodeToString(sum[:8])
 	return nil
+}
+
+// levelsOf puts a field's levels in order, and gives those that an older model
+// does not know the weight of what they were parted from.
+func levelsOf(f field, given []Level) ([]Level, error) {
+	all := make([]Level, 0, len(levelNames[f]))
+	known := 0
+	for _, name := range levelNames[f] {
+		at := slices.IndexFunc(given, func(l Level) bool { return l.Level == name })
+		if at >= 0 {
+			known++
+		} else {
+			at = slices.IndexFunc(given, func(l Level) bool { return l.Level == parted[name] && parted[name] != "" })
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("model: field %q has no level %q", fieldNames[f], name)
+		}
+		l := given[at]
+		l.Level = name
+		all = append(all, l)
+	}
+	if known != len(given) {
+		return nil, fmt.Errorf("model: field %q has %d levels of which %d are known", fieldNames[f], len(given), known)
+	}
+	return all, nil
 }
 
 // scaled applies the model's scale to a weight.

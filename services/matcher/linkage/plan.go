@@ -237,7 +237,11 @@ func (r *Register) placeCourse(s *search) {
 	c := s.course(placeField)
 	var most weight = floorWeight
 	same, near, sector := lookup, lookup, lookup
-	rest := max(w[placeDistrict].plain, w[placeUnlike].plain, w[placePostUnlike].plain)
+	rest := max(w[placeDistrict].plain, w[placeArea].plain, w[placeUnlike].plain)
+	if q.places[0].street == "" || r.postsAlone > 0 {
+		// Where nothing agrees the first pair says how: see comparePlaces.
+		rest = max(rest, w[placePostArea].plain, w[placePostUnlike].plain)
+	}
 	if r.without[placeField] > 0 {
 		rest = max(rest, 0)
 	}
@@ -292,13 +296,18 @@ func (r *Register) numberCourse(s *search, f field) {
 	}
 	c := s.course(f)
 	c.least = 1
-	c.add(numberSameTier, w[numberSame].plain, cost)
-	if f != otherField {
-		c.add(numberNearTier, w[numberMistyped].plain, near)
-		c.add(restTier, max(0, w[numberUnlike].plain), 0)
-		return
+	if f == otherField {
+		s.others, near = s.others[:0], 0
+		for _, text := range q.facts.others {
+			s.others = r.others.near(s.others, text, &r.texts)
+		}
+		for _, key := range s.others {
+			near += lookup + r.keys.count(numberOfKey(number{of: f, key: key}))
+		}
 	}
-	c.add(restTier, max(0, w[numberMistyped].plain, w[numberUnlike].plain), 0)
+	c.add(numberSameTier, w[numberSame].plain, cost)
+	c.add(numberNearTier, w[numberMistyped].plain, near)
+	c.add(restTier, max(0, w[numberUnlike].plain), 0)
 }
 
 // nameCourse lists by the parts of the name, then by what is like them.

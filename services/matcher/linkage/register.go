@@ -26,9 +26,11 @@ type Register struct {
 	names        vocabulary
 	near         *neighbours
 	texts        texts
+	others       identifiers
 	keys         postings
 	without      [fieldCount]int // people of whom the field is not known
 	streetsAlone int             // places known without a postcode
+	postsAlone   int             // people whose first place is a postcode without an address
 }
 
 // New is an empty register that weighs by the model.
@@ -195,7 +197,9 @@ func (r *Register) insert(id casework.PersonID, f facts, raw string) {
 	rec.numbers = make([]number, 0, len(f.numbers)+len(f.others))
 	rec.numbers = append(rec.numbers, f.numbers...)
 	for _, o := range f.others {
-		rec.numbers = append(rec.numbers, number{of: otherField, key: uint64(r.texts.id(o)) + 1})
+		id := r.texts.id(o)
+		r.others.add(id, o)
+		rec.numbers = append(rec.numbers, number{of: otherField, key: uint64(id) + 1})
 	}
 	if f.town != "" {
 		rec.town = r.texts.id("town "+f.town) + 1
@@ -291,9 +295,12 @@ func (r *Register) lacks(rec *record, by int) {
 	if len(rec.places) == 0 {
 		r.without[placeField] += by
 	}
-	for _, p := range rec.places {
+	for i, p := range rec.places {
 		if p.post == 0 {
 			r.streetsAlone += by
+		}
+		if i == 0 && p.street == 0 {
+			r.postsAlone += by
 		}
 	}
 	if rec.birth == 0 {

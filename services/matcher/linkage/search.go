@@ -18,6 +18,7 @@ type search struct {
 	planned  bool
 	same     uint32 // who has the date of birth itself
 	near     []day
+	others   []uint64 // identifiers like the query's
 	part     []day
 	tail     [fieldCount][]tier
 	hits     []hit

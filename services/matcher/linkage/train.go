@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -81,7 +80,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 	if len(examples) == 0 || len(r.slots) < 2 {
 		return Trained{}, ErrNothingToLearn
 	}
-	base := r.model
+	base := r.model.clone() // with every level, though it be an older one
 	t := Trained{Examples: len(examples), Model: base.clone()}
 	for _, e := range examples {
 		if e.judged() {
@@ -116,7 +115,10 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 		if how.Deduplicate {
 			next.Copies = 1 + next.Expected
 		}
-		view.countStrangers(next, base, examples, how.Strangers)
+		if t.Rounds < 2 {
+			// How strangers agree hardly depends on who is taken for a match: the second count is the last.
+			view.countStrangers(next, base, examples, how.Strangers)
+		}
 		countMatches(next, base, found, how.Belief)
 		if err := next.prepare(); err != nil {
 			return Trained{}, err
@@ -145,8 +147,8 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 func (m *Model) clone() *Model {
 	c := *m
 	c.Fields = map[string][]Level{}
-	for f, levels := range m.Fields {
-		c.Fields[f] = slices.Clone(levels)
+	for f := range fieldCount {
+		c.Fields[fieldNames[f]], _ = levelsOf(f, m.Fields[fieldNames[f]]) // m was sound
 	}
 	return &c
 }
@@ -154,7 +156,7 @@ func (m *Model) clone() *Model {
 // with is the same register under another model. It shares everything, and is
 // good for reading only while the register is locked.
 func (r *Register) with(m *Model) *Register {
-	v := &Register{model: m, people: r.people, glances: r.glances, near: r.near, slots: r.slots, names: r.names, texts: r.texts, keys: r.keys, without: r.without, streetsAlone: r.streetsAlone}
+	v := &Register{model: m, people: r.people, glances: r.glances, near: r.near, slots: r.slots, names: r.names, texts: r.texts, others: r.others, keys: r.keys, without: r.without, streetsAlone: r.streetsAlone, postsAlone: r.postsAlone}
 	v.scratch.New = func() any { return &search{} }
 	return v
 }
@@ -321,9 +323,6 @@ func round(x float64) float64 {
 	if x <= 0 {
 		return 1e-9
 	}
-	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 6, 64), 64)
-	if err != nil {
-		return x // infinite, which no share is
-	}
-	return short
+	scale := math.Pow(10, 5-math.Floor(math.Log10(x)))
+	return math.RoundToEven(x*scale) / scale
 }
