@@ -31,6 +31,7 @@ var kinds = map[string]func(*testing.T, Event) Event{
 	"matches.dismissed":    roundTrip[MatchDismissed],
 	"matches.retracted":    roundTrip[MatchRetracted],
 	"matches.superseded":   roundTrip[MatchSuperseded],
+	"matches.updated":      roundTrip[MatchUpdated],
 	"actions.raised":       roundTrip[ActionRaised],
 	"actions.acknowledged": roundTrip[ActionAcknowledged],
 	"actions.escalated":    roundTrip[ActionEscalated],

@@ -24,8 +24,9 @@ func TestAReplyIsReadOnceSomebodySaysSo(t *testing.T) {
 	for range 2 {
 		said.submit("form[action$='/read']").status(http.StatusOK).sees("main", "Read by Priya Practice")
 	}
-	if w.rows("audit where what = 'REPLY_READ' and subject_id = $1", path("%d", told)) != 1 || w.rows("match where id = $1 and agreed_at is null", m.Match) != 1 {
-		t.Error("the reading is not recorded once, or its action does not follow")
+	if w.rows("audit where what = 'REPLY_READ' and subject_id = $1", path("%d", told)) != 1 || w.rows("match where id = $1 and agreed_at is null", m.Match) != 1 ||
+		w.rows("event where subject = 'matches.updated'") != 1 {
+		t.Error("the reading is not recorded once, or its action does not follow at once")
 	}
 }
 

@@ -147,6 +147,8 @@ func matchOf(e events.Event) (casework.MatchID, error) {
 		about, err = decode[events.MatchRetracted](e)
 	case "matches.superseded":
 		about, err = decode[events.MatchSuperseded](e)
+	case "matches.updated":
+		about, err = decode[events.MatchUpdated](e)
 	case "actions.acknowledged":
 		var env events.Envelope[events.ActionAcknowledged]
 		env, err = events.Decode[events.ActionAcknowledged](e)
@@ -176,7 +178,7 @@ func matchOf(e events.Event) (casework.MatchID, error) {
 }
 
 type matchEvent interface {
-	events.MatchFound | events.MatchConfirmed | events.MatchDismissed | events.MatchRetracted | events.MatchSuperseded
+	events.MatchFound | events.MatchConfirmed | events.MatchDismissed | events.MatchRetracted | events.MatchSuperseded | events.MatchUpdated
 	events.Payload
 }
 

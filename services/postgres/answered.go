@@ -119,8 +119,13 @@ func (db *DB) ReadReply(ctx context.Context, by casework.Account, id casework.Re
 			}
 			return err
 		}
-		if err := disagree(ctx, tx, []int64{match}); err != nil {
-			return err
+		if match != 0 {
+			if err := disagree(ctx, tx, []int64{match}); err != nil {
+				return err
+			}
+			if err := matchUpdated(ctx, tx, casework.MatchID(match)); err != nil {
+				return err
+			}
 		}
 		return audit(ctx, tx, Audit{Actor: by.Subject, What: "REPLY_READ", Service: "desk", SubjectType: "reply", SubjectID: fmt.Sprint(id),
 			Correlation: correlation, Details: map[string]any{"match": match}})

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/reportable-incidents/reportable/schemas/events"
+	"github.com/reportable-incidents/reportable/services/casework"
 )
 
 const insertEvents = `
@@ -32,6 +34,20 @@ func addEvents(ctx context.Context, tx executor, all ...events.Event) error {
 		return fmt.Errorf("write %d events: %w", len(all), err)
 	}
 	return nil
+}
+
+// matchUpdated tells that the work of a match has something new to follow.
+func matchUpdated(ctx context.Context, tx pgx.Tx, match casework.MatchID) error {
+	is := events.Match{MatchID: int64(match)}
+	err := tx.QueryRow(ctx, `
+		select incident, revision, person
+		  from match
+		 where id = @match`,
+		pgx.NamedArgs{"match": match}).Scan(&is.IncidentID, &is.Revision, &is.PersonID)
+	if err != nil {
+		return fmt.Errorf("read match %d: %w", match, err)
+	}
+	return addEvents(ctx, tx, events.New(time.Now(), events.MatchUpdated(is)))
 }
 
 // RelayEvents claims up to limit unpublished events, oldest first and passing

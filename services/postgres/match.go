@@ -239,16 +239,16 @@ func (s *settling) write(ctx context.Context, answers []casework.Settlement, don
 	var tell []events.Event
 	for _, a := range answers {
 		for _, m := range a.Matches {
-			if !m.Tell {
-				continue
-			}
 			is := events.Match{MatchID: int64(m.ID), IncidentID: int64(m.Incident), Revision: m.Revision, PersonID: int64(m.Person)}
-			if m.State.Live() {
+			switch {
+			case m.Tell && m.State.Live():
 				done.Found++
 				tell = append(tell, events.New(s.pick.At, events.MatchFound(is)))
-			} else {
+			case m.Tell:
 				done.Superseded++
 				tell = append(tell, events.New(s.pick.At, events.MatchSuperseded(is)))
+			case m.Moved:
+				tell = append(tell, events.New(s.pick.At, events.MatchUpdated(is)))
 			}
 		}
 	}

@@ -318,6 +318,9 @@ func markTransferred(ctx context.Context, tx pgx.Tx, match casework.MatchID, con
 	if err := finish(ctx, tx, match, "transfer_match", "transferred", by); err != nil {
 		return nil, false, err
 	}
+	if err := matchUpdated(ctx, tx, match); err != nil {
+		return nil, false, err
+	}
 	reached, err = recordMilestones(ctx, tx, casework.Reached{Match: match, Stage: casework.StageTransfer})
 	return reached, true, err
 }
@@ -356,6 +359,9 @@ func (db *DB) ContactWithdrawn(ctx context.Context, t casework.Transfer) error {
 			return err
 		}
 		if err := finish(ctx, tx, t.Match, "withdraw_contact", "contact withdrawn", ""); err != nil {
+			return err
+		}
+		if err := matchUpdated(ctx, tx, t.Match); err != nil {
 			return err
 		}
 		return audit(ctx, tx, Audit{Actor: "transfer", What: "CONTACT_WITHDRAWN", Service: "notifier",

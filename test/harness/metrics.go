@@ -40,6 +40,25 @@ func (w *World) registries() []*prometheus.Registry {
 	return all
 }
 
+// Swept counts the matches that no event told the notifier of in time, or whose
+// case moved: what its sweep had to find by itself.
+func (w *World) Swept() int {
+	w.Helper()
+	n := 0.0
+	for _, registry := range w.registries() {
+		families, err := registry.Gather()
+		if err != nil {
+			w.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "reportable_notifier_swept_total" {
+				n += f.GetMetric()[0].GetCounter().GetValue()
+			}
+		}
+	}
+	return int(n)
+}
+
 // Metrics is everything that is measured, as text.
 func (w *World) Metrics() string {
 	w.Helper()

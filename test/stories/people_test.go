@@ -84,6 +84,9 @@ func TestADismissedPairComesBackOnlyWithNewFactsAndSaysSo(t *testing.T) {
 	if !slices.Contains(w.Administrator(rhys).Queue(), "A1") {
 		t.Error("it is not in the administrator's queue again")
 	}
+	if n := w.Swept(); n != 0 {
+		t.Errorf("%d matches waited for the sweep, want each change told by an event", n)
+	}
 	w.Reconciled()
 }
 
