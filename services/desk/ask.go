@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
@@ -17,6 +18,7 @@ type askPage struct {
 	Purposes []casework.Purpose
 	Form     map[string]string
 	OnFile   postgres.OnFile
+	Later    bool // an administrator could not tell, and may leave it for now
 }
 
 // askedOf are the fields of the form.
@@ -32,6 +34,9 @@ func ask(v *visit) error {
 	form := map[string]string{"force": m.Incident.Force}
 	if m.State != casework.MatchConfirmed {
 		form["purpose"] = string(casework.PurposeIdentity)
+	}
+	if m.State == casework.MatchUnsure {
+		form["question"] = doubt(m, v.me.Subject)
 	}
 	// What is usually asked: the last three months.
 	for prefix, day := range map[string]casework.Date{"from": casework.DateOf(v.now.AddDate(0, -3, 0)), "to": casework.DateOf(v.now)} {
@@ -54,6 +59,7 @@ func (v *visit) askPage(status int, p askPage, mistakes ...fieldError) error {
 	if p.Forces, err = v.DB.ForcesToAsk(v.Context()); err != nil {
 		return err
 	}
+	p.Later = p.State == casework.MatchUnsure && p.MayJudge
 	p.Person = viewPerson(p.MatchView.Person, p.MatchView.Places)
 	for _, one := range casework.Purposes {
 		p.Purposes = append(p.Purposes, one.Purpose)
@@ -87,7 +93,23 @@ func askNow(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if m.State == casework.MatchUnsure && m.MayJudge {
+		return v.next(m.ID, "ask.done") // the next match follows, as after any verdict
+	}
 	return v.to(fmt.Sprintf("/enquiries/%d", id), "ask.done")
+}
+
+// doubt is what somebody wrote when they could not tell: it is usually what the
+// force is to be asked. What another person wrote is not put into their mouth.
+func doubt(m postgres.MatchView, subject string) string {
+	var said string
+	var at time.Time
+	for _, j := range m.Judged {
+		if j.Verdict == casework.VerdictUnsure && j.Subject == subject && !j.At.Before(at) {
+			said, at = j.Reason, j.At
+		}
+	}
+	return said
 }
 
 // readEnquiry reads the form, with what is on file about what it asks.

@@ -74,6 +74,7 @@ type Desk struct {
 	provider  *provider
 	nudges    *nudges
 	metrics   metrics
+	pagesAt   *http.ServeMux // to find the page that a form was on
 }
 
 // New makes a desk. It fails if a page cannot be read, which is a mistake of
@@ -103,7 +104,8 @@ func New(c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Desk{Config: c, sessions: newSessions(c), attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider), metrics: newMetrics(c.Registry)}
+	d := &Desk{Config: c, attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider), metrics: newMetrics(c.Registry)}
+	d.sessions = newSessions(c, d.noSession)
 	d.nudges = &nudges{listen: func(ctx context.Context) <-chan struct{} { return c.DB.Listen(ctx, "event") }}
 	var err error
 	if d.languages, d.pages, err = readPages(c.Calendar.Zone()); err != nil {
@@ -118,6 +120,7 @@ func (d *Desk) Routes() http.Handler {
 	for _, r := range d.routes() {
 		mux.Handle(r.pattern, d.serve(r))
 	}
+	d.pagesAt = mux
 	mux.Handle("/", d.serve(route{handle: func(*visit) error { return casework.ErrNotFound }, rule: anyone}))
 
 	outer := http.NewServeMux()
@@ -126,7 +129,14 @@ func (d *Desk) Routes() http.Handler {
 
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "This form was sent from another site, so it was refused.", http.StatusForbidden)
+		d.outside(w, r, http.StatusForbidden, "elsewhere")
 	}))
 	return d.headers(guard.Handler(http.MaxBytesHandler(outer, 1<<20)))
+}
+
+// outside answers, with a page in the reader's language, what never became
+// somebody's visit.
+func (d *Desk) outside(w http.ResponseWriter, r *http.Request, status int, key string) {
+	v := &visit{Desk: d, Request: r, w: w, lang: languageOf(r), now: d.Now()}
+	v.page(status, "problem", problemPage{Key: key})
 }

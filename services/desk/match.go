@@ -161,8 +161,11 @@ func judge(v *visit) error {
 		return err
 	}
 	v.Observe(reached...)
-	if verdict == casework.VerdictConfirm {
+	switch verdict {
+	case casework.VerdictConfirm:
 		return v.to(fmt.Sprintf("/matches/%d/transfer", m.ID), "match.done.confirm")
+	case casework.VerdictUnsure:
+		return v.to(fmt.Sprintf("/matches/%d/ask", m.ID), "match.done.unsure")
 	}
 	return v.next(m.ID, "match.done."+string(verdict))
 }

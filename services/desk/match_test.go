@@ -77,11 +77,22 @@ func TestTheNextMatchFollowsAVerdict(t *testing.T) {
 		t.Errorf("got to %s, want %s", next.request, want)
 	}
 	next.sees(".govuk-notification-banner", "Recorded as not this person")
-	last := next.submit("form.desk-verdict", "verdict", "unsure", "reason", "ask for his date of birth")
+	// Who cannot tell asks the force, and the next one follows then.
+	ask := next.submit("form.desk-verdict", "verdict", "unsure", "reason", "What is his date of birth?")
+	if want := path("/matches/%d/ask", second.Match); ask.request != want {
+		t.Errorf("got to %s, want %s", ask.request, want)
+	}
+	ask.sees(".govuk-notification-banner", "Now ask the force").sees("#question", "What is his date of birth?").
+		count("input[name=purpose][value=identity][checked]", 1)
+	last := ask.submit("main form", "force", "62", "purpose", "identity", "question", "What is his date of birth?",
+		"from-day", "1", "from-month", "1", "from-year", "2026", "to-day", "2", "to-month", "1", "to-year", "2026").status(http.StatusOK)
 	if last.request != "/matches" {
 		t.Errorf("got to %s, want the queue", last.request)
 	}
-	last.sees("tr[data-match]", "Asked the force")
+	last.sees("tr[data-match]", "Asked the force").sees(".govuk-notification-banner", "The force has been asked")
+	if w.rows("enquiry where purpose = 'identity'") != 1 {
+		t.Error("the force was not asked")
+	}
 	if w.rows("event where subject = 'matches.dismissed'") != 1 {
 		t.Error("nobody is told of the dismissal")
 	}
@@ -98,8 +109,9 @@ func TestTwoPeopleOnOneMatchAreToldOfEachOther(t *testing.T) {
 	other.user.post(at + "/take").status(http.StatusForbidden)
 	// A supervisor takes it over, so the first one's verdict comes too late.
 	head := w.as(t, "head").get(at).submit(".desk-held form").status(http.StatusOK)
-	first.submit("form.desk-verdict", "verdict", "dismiss", "reason", "no").status(http.StatusConflict).
-		sees("h1", "This has changed since you opened it").sees("main a", "Look at it again")
+	late := first.submit("form.desk-verdict", "verdict", "dismiss", "reason", "Born in another year").status(http.StatusConflict).
+		sees("h1", "This has changed since you opened it").sees("main a", "Look at it again").sees(".desk-typed", "Born in another year")
+	first.user.get(late.Find("main a").First().AttrOr("href", "")).status(http.StatusOK).sees(".desk-held", "Hedd Head has this open")
 	head.submit("form.desk-verdict", "verdict", "confirm").status(http.StatusOK)
 	first.submit("form.desk-verdict", "verdict", "dismiss", "reason", "no").status(http.StatusConflict)
 	if got := w.read("select state from match where id = $1", m.Match); got != "confirmed" {
@@ -116,10 +128,42 @@ func TestAMatchThatChangedWhileOpenIsNotJudgedAsItWas(t *testing.T) {
 	// As the matcher leaves a dismissal of which new facts came.
 	pgtest.Exec(t, w.DB, "update match set state_reason = $2 where id = $1", m.Match, casework.FactsChanged)
 	page.user.get(path("/matches/%d", m.Match)).sees(".desk-again", "judged this match before").count("form.desk-verdict", 1)
+	again := page.user.get(path("/matches/%d", m.Match))
 	pgtest.Exec(t, w.DB, "update match set state = 'superseded' where id = $1", m.Match)
-	page.user.get(path("/matches/%d", m.Match)).sees(".govuk-inset-text", "no longer gives this match").count("form.desk-verdict", 0)
+	late := again.submit("form.desk-verdict", "verdict", "dismiss", "reason", "Too tall").status(http.StatusConflict).sees(".desk-typed", "Too tall")
+	late.user.get(late.Find("main a").First().AttrOr("href", "")).sees(".govuk-inset-text", "no longer gives this match").count("form.desk-verdict", 0)
 	if w.rows("judgement") != 0 {
 		t.Error("what had changed was judged unseen")
+	}
+}
+
+// Every form is answered with the way to a page, so that going back meets what
+// is on the record now, and sending the old form again changes nothing.
+func TestGoingBackMeetsWhatIsOnTheRecordNow(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{RoSH: casework.RoSHLow})})
+	at := path("/matches/%d", m.Match)
+	admin := w.as(t, "administrator")
+	page := admin.get(at)
+	if got := page.header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("got Cache-Control %q: a browser that goes back would show the page as it was", got)
+	}
+	page.submit("form.desk-verdict", "verdict", "dismiss", "reason", "Another man")
+	admin.get(at).count("form.desk-verdict", 0).sees(".desk-judged", "Not this person")
+	page.submit("form.desk-verdict", "verdict", "dismiss", "reason", "Another man").status(http.StatusOK)
+	if got := w.rows("judgement"); got != 1 {
+		t.Errorf("got %d judgements, want 1", got)
+	}
+}
+
+// A form that came back is at an address that nobody can read.
+func TestTheSwitchOfLanguageAfterAMistakeLeadsToThePageOfTheForm(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	at := path("/matches/%d", m.Match)
+	page := w.as(t, "administrator").get(at).submit("form.desk-verdict").status(http.StatusUnprocessableEntity)
+	if got := page.user.get(page.Find(".desk-languages a").AttrOr("href", "")).status(http.StatusOK).request; got != at {
+		t.Errorf("got to %s, want %s", got, at)
 	}
 }
 

@@ -94,6 +94,21 @@ func (d *Desk) routes() []route {
 	return slices.Concat(pages, d.apiRoutes(), d.apiOversight(), d.apiWork(), d.apiReports())
 }
 
+// Pages are the patterns of what a browser opens and shows: every GET but the
+// API's, downloads, the stream of counts and what only leads on elsewhere. The
+// tests that look at all pages take them from here, so that none is left out.
+func (d *Desk) Pages() []string {
+	var all []string
+	for _, r := range d.routes() {
+		at, is := strings.CutPrefix(r.pattern, "GET ")
+		leadsOn := strings.HasPrefix(at, "/language/") || strings.HasPrefix(at, "/sign-in/")
+		if is && !leadsOn && at != "/live" && !strings.HasPrefix(at, "/v1/") && !strings.HasSuffix(at, ".csv") && !strings.HasSuffix(at, ".json") {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
 // navigation is what the viewer may go to.
 func (v *visit) navigation() []navItem {
 	items := []struct {

@@ -21,7 +21,7 @@ const (
 	sessionOpened  = "opened:" // + account and match: its masked addresses were opened with a reason
 )
 
-func newSessions(c Config) *scs.SessionManager {
+func newSessions(c Config, failed func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
 	m := scs.New()
 	m.Store = c.DB.Sessions()
 	m.HashTokenInStore = true
@@ -36,12 +36,18 @@ func newSessions(c Config) *scs.SessionManager {
 		m.Cookie.Name = "__Host-session"
 		m.Cookie.Secure = true
 	}
-	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		c.Log.ErrorContext(r.Context(), "session", "error", err)
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "The service is not available just now. Nothing was changed. Try again in a few seconds.", http.StatusServiceUnavailable)
-	}
+	m.ErrorFunc = failed
 	return m
+}
+
+// noSession answers where a session could not be read or kept.
+func (d *Desk) noSession(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // the browser has gone: nobody reads an answer
+	}
+	d.Log.ErrorContext(r.Context(), "session", "error", err)
+	w.Header().Set("Retry-After", "5")
+	d.outside(w, r, http.StatusServiceUnavailable, "unavailable")
 }
 
 // signIn begins a session under a new token, so that one which somebody

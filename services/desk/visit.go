@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (v *visit) fail(err error) {
 	case errors.Is(err, casework.ErrOwnDecision):
 		v.page(http.StatusConflict, "problem", problemPage{Key: "owndecision"})
 	case errors.Is(err, casework.ErrChanged):
-		v.page(http.StatusConflict, "problem", problemPage{Key: "changed", Link: v.URL.Path})
+		v.page(http.StatusConflict, "problem", problemPage{Key: "changed", Link: v.toLookAgain(), Typed: v.typed()})
 	case errors.Is(err, casework.ErrUnavailable):
 		v.Log.ErrorContext(v.Context(), "page", "route", v.route.pattern, "error", err)
 		v.w.Header().Set("Retry-After", "5")
@@ -130,8 +131,45 @@ func (v *visit) fail(err error) {
 
 // problemPage says what went wrong, and what to do.
 type problemPage struct {
-	Key  string
-	Link string // where to look again
+	Key   string
+	Link  string   // where to look again
+	Typed []string // what somebody wrote and nobody kept
+}
+
+// from is the page that a form was on: its own address or, where nothing can be
+// read there, the nearest above it.
+func (v *visit) from() string { return v.readableAt(v.URL.Path) }
+
+// toLookAgain is where to look at what has changed: the page that a form was on
+// or, of a page that cannot be shown any more, the one above it.
+func (v *visit) toLookAgain() string {
+	if v.Method == http.MethodGet {
+		return v.readableAt(path.Dir(v.URL.Path))
+	}
+	return v.from()
+}
+
+func (v *visit) readableAt(at string) string {
+	for ; ; at = path.Dir(at) {
+		_, pattern := v.pagesAt.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: at}})
+		if pattern != "/" || at == "/" {
+			return at
+		}
+	}
+}
+
+// proseFields are where forms take somebody's own words.
+var proseFields = []string{"reason", "rationale", "risk_reason", "question", "justification", "concern", "risk", "wanted", "note", "notes"}
+
+// typed is what somebody wrote in a form that was not taken, so that it is not lost.
+func (v *visit) typed() []string {
+	var all []string
+	for _, name := range proseFields {
+		if text := v.field(name); len(text) > 3 { // and no yes or no
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // layout is what every page has around its own data.
@@ -174,7 +212,7 @@ func (l layout) Error(field string) string {
 func (v *visit) page(status int, name string, data any, mistakes ...fieldError) error {
 	l := layout{Page: name, Path: v.URL.RequestURI(), Styled: vendored(), Demo: v.Demo, Now: v.now, Data: data, Errors: mistakes}
 	if v.Method != http.MethodGet {
-		l.Path = v.URL.Path
+		l.Path = v.from()
 	}
 	l.Nonce, _ = v.Context().Value(nonceKey{}).(string)
 	if v.me.ID != 0 {
@@ -189,7 +227,7 @@ func (v *visit) page(status int, name string, data any, mistakes ...fieldError) 
 	if err := v.pages[v.lang][name].ExecuteTemplate(&out, "layout", l); err != nil {
 		// The page's data may be quoted in the error, so it goes no further.
 		v.Log.ErrorContext(v.Context(), "render", "page", name, "route", v.route.pattern)
-		http.Error(v.w, "The page could not be shown.", http.StatusInternalServerError)
+		http.Error(v.w, "The page could not be shown.\nNi ellid dangos y dudalen.", http.StatusInternalServerError)
 		return nil
 	}
 	// A form that comes back for a mistake shows people as well as its page does.
@@ -220,11 +258,11 @@ func (v *visit) correlation() string { return telemetry.RequestID(v.Context()) }
 
 // to sends the browser on after a change, so that going back or reloading does
 // not send the form again.
-func (v *visit) to(path, flash string) error {
+func (v *visit) to(at, flash string) error {
 	if flash != "" {
 		v.sessions.Put(v.Context(), sessionFlash, flash)
 	}
-	http.Redirect(v.w, v.Request, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.Request, at, http.StatusSeeOther)
 	return nil
 }
 
@@ -298,9 +336,9 @@ func languageOf(r *http.Request) string {
 }
 
 // local keeps a path that a form brings along on this site.
-func local(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, "\\") {
+func local(at string) string {
+	u, err := url.Parse(at)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(at, "//") || strings.Contains(at, "\\") {
 		return "/"
 	}
 	return u.RequestURI()

@@ -54,7 +54,7 @@ func TestAnUrgentMatchAtTwoOnASundayIsTakenByTheDutyOfficer(t *testing.T) {
 			if got := b.text("main"); !strings.Contains(got, "Stan Standin") || !strings.Contains(got, "029 2018 0001") {
 				t.Error("the page does not say who is on duty and where to call")
 			}
-			b.axe("duty-" + it.name + "-" + it.lang)
+			b.axe("duty-"+it.name+"-"+it.lang, false)
 			b.picture("duty-night-" + it.name + "-" + it.lang)
 			id := pgtest.One[int64](t, w.DB, "select id from action where match = $1 and rule = 'out_of_hours'", m.Match)
 			b.do(chromedp.Click(css(fmt.Sprintf("[data-action='%d'] form button", id))), chromedp.WaitReady(css(".govuk-notification-banner")))

@@ -2,162 +2,155 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/reportable-incidents/reportable/services/casework"
-	"github.com/reportable-incidents/reportable/services/postgres"
-	"github.com/reportable-incidents/reportable/test/pgtest"
-	"github.com/reportable-incidents/reportable/test/scene"
+	"github.com/chromedp/chromedp"
 )
 
-// state is a page in one state, as one person sees it.
-type state struct{ name, who, path string }
-
-// stage sets one scene that brings every page into every state worth seeing.
-func stage(w *world) []state {
-	first := w.Person(scene.Case{RoSH: casework.RoSHHigh, Registers: []string{"ADVP", "WEAP", "RCCO"}})
-	rival := w.Person(scene.Case{Name: casework.Name{Forenames: "Reece", Surname: "Tester"}})
-	open := w.Match(scene.Report{Person: first, Band: casework.Certain, Priority: casework.Urgent, Due: -2 * time.Hour, Level: 1})
-	w.Match(scene.Report{Person: rival, Incident: open.Incident, Band: casework.Possible})
-	for i := range 9 {
-		w.Match(scene.Report{Person: first, Ago: time.Duration(i*23) * 24 * time.Hour, Priority: casework.High, Kind: casework.KindArrest, Force: []string{"62", "61", "93"}[i%3]})
-	}
-	decided := w.Match(scene.Report{Person: rival, Priority: casework.High})
-	w.Judge("administrator", decided.Match, casework.VerdictConfirm)
-	decision := w.Decide("practitioner", decided.Practitioner)
-	sample, items := drawn(w)
-	confirmed := w.Match(scene.Report{Person: rival})
-	w.Judge("administrator", confirmed.Match, casework.VerdictConfirm)
-	dismissed := w.Match(scene.Report{Person: first})
-	w.Judge("administrator", dismissed.Match, casework.VerdictDismiss)
-	victim := w.Match(scene.Report{Person: first, RaisedOnly: casework.VictimStaff})
-	took(w)
-	w.Match(scene.Report{Person: first, Priority: casework.Urgent, Due: 10 * time.Minute, RaisedOnly: casework.DutyOfficer})
-	shift := pgtest.One[int64](w.TB, w.DB, `insert into rota (region, staff, starts, ends, telephone, set_by)
-		values ('N03', $1, now() - interval '1 hour', now() + interval '3 days', '029 2018 0001', 'test') returning id`, scene.Stand)
-	enquiry := w.Ask("practitioner", open.Match, casework.PurposeRisk)
-	told := w.Told(enquiry)
-	masked := w.Told(w.Ask("practitioner", open.Match, casework.PurposeDisclosure))
-	w.Ask("practitioner", open.Match, casework.PurposeEnforcement)
-	return []state{
-		{"ask", "practitioner", fmt.Sprintf("/matches/%d/ask", open.Match)},
-		{"enquiry", "practitioner", fmt.Sprintf("/enquiries/%d", enquiry)},
-		{"reply", "practitioner", fmt.Sprintf("/replies/%d", told)},
-		{"reply-masked", "practitioner", fmt.Sprintf("/replies/%d", masked)},
-		{"home-administrator", "administrator", "/"},
-		{"home-head", "head", "/"},
-		{"queue", "administrator", "/matches"},
-		{"queue-empty", "gwent administrator", "/matches"},
-		{"match", "administrator", fmt.Sprintf("/matches/%d", open.Match)},
-		{"match-confirmed", "administrator", fmt.Sprintf("/matches/%d", confirmed.Match)},
-		{"transfer", "administrator", fmt.Sprintf("/matches/%d/transfer", confirmed.Match)},
-		{"retract", "administrator", fmt.Sprintf("/matches/%d/retract", confirmed.Match)},
-		{"addresses", "administrator", fmt.Sprintf("/matches/%d/addresses", open.Match)},
-		{"actions", "practitioner", "/actions"},
-		{"action", "practitioner", fmt.Sprintf("/actions/%d", open.Practitioner)},
-		{"action-decided", "practitioner", fmt.Sprintf("/actions/%d", decided.Practitioner)},
-		{"action-victim-staff", "victim staff", fmt.Sprintf("/actions/%d", victim.Practitioner)},
-		{"decision", "practitioner", fmt.Sprintf("/actions/%d/decision", open.Practitioner)},
-		{"countersignatures", "manager", "/countersign"},
-		{"countersign", "manager", fmt.Sprintf("/countersign/%d", decision)},
-		{"escalated", "manager", "/escalated"},
-		{"team", "manager", "/team"},
-		{"times", "manager", "/times"},
-		{"times-empty", "head", "/times?days=7&priority=urgent&team=" + scene.Team},
-		{"inspection", "manager", "/inspection"},
-		{"inspection-all", "auditor", "/inspection"},
-		{"rota", "manager", "/rota"},
-		{"rota-shift", "manager", fmt.Sprintf("/rota/%d", shift)},
-		{"duty", "duty officer", "/duty"},
-		{"victims", "victim staff", "/victims"},
-		{"samples", "manager", "/samples"},
-		{"sample", "manager", fmt.Sprintf("/samples/%d", sample)},
-		{"sample-head", "head", fmt.Sprintf("/samples/%d", sample)},
-		{"sampled", "manager", fmt.Sprintf("/sampled/%d", items[2].ID)},
-		{"cover", "manager", "/staff/" + scene.Practitioner + "/cover"},
-		{"reassign", "manager", fmt.Sprintf("/actions/%d/reassign", open.Practitioner)},
-		{"trail", "auditor", "/trail"},
-		{"forces", "operations", "/forces"},
-		{"queue-sorted", "head", "/matches?sort=-certainty&whose=nobody"},
-		{"second-looks", "second administrator", "/second-looks"},
-		{"second-look", "head", fmt.Sprintf("/matches/%d", dismissed.Match)},
-		{"match-held", "second administrator", fmt.Sprintf("/matches/%d", open.Match)},
-		{"person", "practitioner", fmt.Sprintf("/people/%d", first)},
-		{"notfound", "administrator", "/nowhere"},
-		{"forbidden", "auditor", "/matches"},
-		{"signin", "", "/sign-in"},
-	}
+// state is a page in one state, as one person sees it. States of one person are
+// looked at one after the other, in the order in which they stand.
+type state struct {
+	name, who, path string
+	// do is a script that brings the page into the state, by sending a form for
+	// instance, and shows is what is there then and not before.
+	do, shows string
+	// elsewhere is another desk, where this one never comes into the state.
+	elsewhere string
 }
 
-// took has matches reach their stages, some late.
-func took(w *world) {
-	pgtest.Exec(w.TB, w.DB, `
-		insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
-		select m.id, s.stage, (array['high', 'standard'])[1 + m.id % 2], p.pdu, now(), s.seconds * (1 + m.id % 7), s.seconds * (1 + m.id % 5)
-		  from match m
-		  join person p on p.id = m.person,
-		       (values ('receipt', 90), ('match', 0.2), ('acknowledgement', 2400), ('transfer', 9000), ('decision', 12000)) s (stage, seconds)
-		    on conflict do nothing`)
+// send is a script that sends a form as it stands, with what a browser would
+// have asked for missing.
+func send(form string) string {
+	return fmt.Sprintf(`{const f = document.querySelector(%q); f.noValidate = true; f.querySelectorAll('[required]').forEach(e => e.required = false); f.requestSubmit()}`, form)
 }
 
-// drawn is a sample in which some work is judged, some begun and some not looked at.
-func drawn(w *world) (int64, []postgres.SampleItem) {
-	w.Consulted = scene.Deputy // else the manager has a hand in it
-	defer func() { w.Consulted = "" }()
-	for range 4 {
-		m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
-		w.Decide("practitioner", m.Practitioner)
+// filled is a script that fills in a form and sends it.
+func filled(form string, values ...string) string {
+	script := fmt.Sprintf(`{const f = document.querySelector(%q); const set = (n, v) => {
+		for (const e of f.querySelectorAll('[name="' + n + '"]')) if (e.type === 'radio' || e.type === 'checkbox') e.checked = e.value === v; else e.value = v};`, form)
+	for i := 0; i+1 < len(values); i += 2 {
+		script += fmt.Sprintf("set(%q, %q);", values[i], values[i+1])
 	}
-	manager := w.Accounts["manager"]
-	s, err := w.DB.DrawSample(w.Context(), casework.Sample{PDU: scene.Cardiff, Size: 4, Seed: 4711,
-		From: w.Now.AddDate(0, 0, -1), To: w.Now.AddDate(0, 0, 1)}, manager, "")
-	if err != nil {
-		w.Fatal(err)
-	}
-	_, items, err := w.DB.Sample(w.Context(), manager.ID, s.ID)
-	if err != nil {
-		w.Fatal(err)
-	}
-	for i, verdict := range []string{casework.FindingPass, casework.FindingFail, casework.FindingPartial} {
-		answers := map[string]string{"aware": "pass", "rationale": "pass", "risk": verdict, "safety": "none", "oversight": verdict}
-		_, err := w.DB.Find(w.Context(), postgres.Finding{Item: items[i].ID, Answers: answers, Verdict: verdict,
-			Notes: "The rationale is good; the plan was changed late.", Done: i < 2, By: manager})
-		if err != nil {
-			w.Fatal(err)
-		}
-	}
-	return s.ID, items
+	return script + "f.requestSubmit()}"
 }
 
+// Every state is looked at in English at both widths, and every page in Welsh on
+// a phone, where it has least room. With SCREENSHOTS every state is looked at in
+// both languages at both widths: four times the work, for `make screenshots`.
 func TestScreenshotsAndAccessibilityOfEveryPage(t *testing.T) {
 	w := open(t)
 	states := stage(w)
-	for _, s := range []shape{wide, narrow} {
-		for _, lang := range []string{"en", "cy"} {
-			if os.Getenv("SCREENSHOTS") == "" && (s == wide) != (lang == "en") {
-				continue // each page in each language and each shape, but not all four
+	firsts := everyPage(t, w, states)
+	byWhom := map[string][]state{}
+	var order []string
+	for _, s := range states {
+		who := s.who + "@" + s.elsewhere
+		if byWhom[who] == nil {
+			order = append(order, who)
+		}
+		byWhom[who] = append(byWhom[who], s)
+	}
+	for _, lang := range []string{"en", "cy"} {
+		for _, who := range order {
+			mine, shapes := byWhom[who], []shape{wide, narrow}
+			if lang == "cy" && os.Getenv("SCREENSHOTS") == "" {
+				mine, shapes = slices.DeleteFunc(slices.Clone(mine), func(s state) bool { return !firsts[s.name] }), []shape{narrow}
 			}
-			t.Run(s.name+"/"+lang, func(t *testing.T) {
-				signedIn := map[string]*tab{}
-				for _, st := range states {
-					b := signedIn[st.who]
-					if b == nil {
-						b = w.tab(t, s)
-						b.language(lang)
-						if st.who != "" {
-							b.signIn(st.who)
-						}
-						signedIn[st.who] = b
-					}
-					b.goTo(st.path)
-					name := strings.Join([]string{st.name, s.name, lang}, "-")
-					b.axe(name)
-					b.picture(name)
-				}
-			})
+			if len(mine) > 0 {
+				t.Run(lang+"/"+mine[0].name, func(t *testing.T) {
+					t.Parallel() // tabs wait for the desk most of the time
+					w.tab(t, wide).walks(lang, mine, shapes)
+				})
+			}
 		}
 	}
+}
+
+// walks goes through the states of one person, in one language.
+func (b *tab) walks(lang string, states []state, shapes []shape) {
+	b.Helper()
+	if at := states[0].elsewhere; at != "" {
+		there := *b.world
+		there.url = at
+		b.world = &there
+	}
+	b.language(lang)
+	if who := states[0].who; who != "" {
+		b.signIn(who)
+	}
+	for _, s := range states {
+		b.size(shapes[0])
+		b.inState(s)
+		for n, shape := range shapes {
+			if n > 0 {
+				b.size(shape)
+			}
+			name := strings.Join([]string{s.name, shape.name, lang}, "-")
+			b.axe(name, n > 0)
+			b.fits(name)
+			b.picture(name)
+		}
+	}
+}
+
+// inState opens a page and brings it into its state.
+func (b *tab) inState(s state) {
+	b.Helper()
+	b.goTo(s.path)
+	if s.do != "" {
+		b.do(chromedp.Evaluate[chromedp.Void]("(async () => {" + s.do + "})(); 0"))
+	}
+	if s.shows != "" {
+		b.do(chromedp.WaitReady(css(s.shows)))
+	}
+	if want, _, _ := strings.Cut(s.path, "?"); s.do == "" && b.path() != s.path && !strings.HasPrefix(b.path(), want) {
+		b.Errorf("%s: got to %s", s.name, b.path())
+	}
+}
+
+// fits reports what is cut off at the side, or makes the page wider than its window.
+func (b *tab) fits(name string) {
+	b.Helper()
+	out := get(b, chromedp.Evaluate[string](`(() => {
+		const w = document.documentElement.clientWidth
+		if (document.documentElement.scrollWidth <= w) return ''
+		return [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 3).map(e => e.tagName + '.' + e.className).join(' | ') || 'something'
+	})()`))
+	if out != "" {
+		b.Errorf("%s: wider than its window: %s", name, out)
+	}
+}
+
+// everyPage fails if a page of the router is in no state, and gives the first
+// state of each, by name.
+func everyPage(t *testing.T, w *world, states []state) (firsts map[string]bool) {
+	t.Helper()
+	router := http.NewServeMux()
+	met := map[string]string{}
+	for _, pattern := range w.pages {
+		router.HandleFunc("GET "+pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	firsts = map[string]bool{}
+	for _, s := range states {
+		r, err := http.NewRequest(http.MethodGet, s.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, pattern := router.Handler(r); met[pattern] == "" {
+			met[pattern], firsts[s.name] = s.name, true
+		}
+	}
+	for _, pattern := range w.pages {
+		if met["GET "+pattern] == "" {
+			t.Errorf("no state shows %s", pattern)
+		}
+	}
+	if len(w.pages) < 30 {
+		t.Errorf("got %d pages of the router, want all of them", len(w.pages))
+	}
+	return firsts
 }
