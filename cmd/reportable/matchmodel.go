@@ -109,9 +109,14 @@ func published(to terminal, m *linkage.Model) {
 		fmt.Fprintln(to.out, "No curve: there were not labels enough, and the bands are those of the model that it began from.")
 		return
 	}
-	fmt.Fprintln(to.out, "  probability  answers    right  precision   recall  wrong, expected")
+	fmt.Fprintln(to.out, "  probability  answers    right  precision   recall  wrong, expected  at most")
 	for _, p := range m.Curve {
-		fmt.Fprintf(to.out, "  %11.6f %8d %8d %10.4f %8.4f %16.5f\n", p.Probability, p.Answers, p.Right, p.Precision, p.Recall, p.Expected)
+		atMost := linkage.ErrorAtMost(p.Answers-p.Right, max(p.Answers, 1))
+		fmt.Fprintf(to.out, "  %11.6f %8d %8d %10.4f %8.4f %16.5f %8.5f\n", p.Probability, p.Answers, p.Right, p.Precision, p.Recall, p.Expected, atMost)
+		if p.Probability == m.Certain {
+			defer fmt.Fprintf(to.out, "Of %d answers from where certain begins %d were wrong: with %.0f %% confidence no more than %.5f of them are. Not wrong at all, %d answers would prove 0.001.\n",
+				p.Answers, p.Answers-p.Right, 100*linkage.Confidence, atMost, 2995)
+		}
 	}
 }
 

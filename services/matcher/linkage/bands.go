@@ -30,6 +30,9 @@ type CurvePoint struct {
 	Recall float64 `json:"recall"`
 	// Expected is the share of wrong answers that the probabilities themselves expect.
 	Expected float64 `json:"expectedError"`
+	// AtMost is the share of wrong answers that is not exceeded, with 95 %
+	// confidence: what so many answers prove.
+	AtMost float64 `json:"errorAtMost,omitempty"`
 }
 
 // published are the probabilities of a curve, beside those where bands begin.
@@ -102,6 +105,7 @@ func curve(all []top, positives int, bands ...float64) []CurvePoint {
 		if one.Answers > 0 {
 			one.Precision = round(float64(one.Right) / float64(one.Answers))
 			one.Expected = round(expected / float64(one.Answers))
+			one.AtMost = round(ErrorAtMost(one.Answers-one.Right, one.Answers))
 		}
 		if positives > 0 {
 			one.Recall = round(float64(one.Right) / float64(positives))
@@ -137,22 +141,71 @@ func (r *Register) calibrate(m *Model, examples []Example) error {
 			best, m.Relatives = got, round(relatives)
 		}
 	}
-	for _, scale := range []float64{.85, .9, .95, 1.05, 1.1} {
-		got, err := try(func(c *Model) { c.Scale = scale })
-		if err != nil {
-			return fmt.Errorf("calibrate: %w", err)
-		}
-		if got < best-telling {
-			best, m.Scale = got, scale
-		}
+	if err := m.prepare(); err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	before, _ := r.with(m).tops(examples)
+	slope, shift := temper(before)
+	got, err := try(func(c *Model) { c.temper(slope, shift, len(r.slots)) })
+	if err != nil {
+		return fmt.Errorf("calibrate: %w", err)
+	}
+	if got < best {
+		m.temper(slope, shift, len(r.slots))
 	}
 	if err := m.prepare(); err != nil {
 		return fmt.Errorf("calibrate: %w", err)
 	}
 	all, positives := r.with(m).tops(examples)
 	m.Certain, m.Probable = bandsOf(all)
+	// As far from the runner-up as from being nobody on the register.
+	m.Margin = weightOf(m.Certain).bits()
 	m.Curve = curve(all, positives, m.Certain, m.Probable)
 	return nil
+}
+
+// shrink is how firmly it is held that evidence neither over- nor understates
+// itself, as the precision of two normal distributions. Of 1, 10 and 50 it was
+// the best in five folds of the pilot's even half, by the logarithmic loss.
+const shrink = 10
+
+// temper fits log-odds as slope times what they are and shift to what was
+// right, by Newton's method (Platt 1999), held back by shrink.
+func temper(all []top) (slope, shift float64) {
+	const most = 12 // in nats: what is surer says nothing of the slope
+	slope = 1
+	for range 100 {
+		// The gradient and the curvature of the logarithm of the likelihood.
+		gs, gb := (1-slope)*shrink, -shift*shrink
+		ss, sb, bb := float64(shrink), 0.0, float64(shrink)
+		for _, t := range all {
+			x := max(-most, min(most, math.Log(t.p/max(1-t.p, 1e-9))))
+			p := 1 / (1 + math.Exp(-slope*x-shift))
+			off := -p
+			if t.right {
+				off = 1 - p
+			}
+			w := p * (1 - p)
+			gs, gb = gs+off*x, gb+off
+			ss, sb, bb = ss+w*x*x, sb+w*x, bb+w
+		}
+		d := ss*bb - sb*sb
+		ds, db := (bb*gs-sb*gb)/d, (ss*gb-sb*gs)/d
+		slope, shift = max(.5, min(2, slope+ds)), shift+db
+		if math.Abs(ds)+math.Abs(db) < 1e-9 {
+			break
+		}
+	}
+	return slope, shift
+}
+
+// temper lets the evidence and what is expected before it say slope times as
+// much and shift more, so that the waterfall needs no step for it.
+func (m *Model) temper(slope, shift float64, people int) {
+	n := float64(max(people, 1))
+	prior := slope*math.Log(m.Expected/n) + shift
+	m.Expected = round(n * math.Exp(prior))
+	m.Scale = round(min(2, max(.5, m.Scale*slope)))
 }
 
 // loss is the logarithmic one, in bits: it is least when probabilities mean
@@ -169,6 +222,36 @@ func loss(all []top, positives int) float64 {
 		}
 	}
 	return sum - float64(max(positives, 0))*math.Log2(ReviewThreshold)
+}
+
+// Confidence is that of [ErrorAtMost].
+const Confidence = .95
+
+// ErrorAtMost is the share of errors that is not exceeded with 95 % confidence
+// when so many of so many were wrong: the one-sided bound of Clopper and
+// Pearson (1934). Nothing wrong of 2,995 is what proves 1 in 1,000.
+func ErrorAtMost(wrong, of int) float64 {
+	if wrong >= of {
+		return 1
+	}
+	low, high := float64(wrong)/float64(of), 1.0
+	for range 60 {
+		p := (low + high) / 2
+		// The chance of no more errors than that, if p were the share.
+		odds := math.Log(p / (1 - p))
+		term := float64(of) * math.Log1p(-p)
+		sum := math.Exp(term)
+		for k := range wrong {
+			term += odds + math.Log(float64(of-k)/float64(k+1))
+			sum += math.Exp(term)
+		}
+		if sum > 1-Confidence {
+			low = p
+		} else {
+			high = p
+		}
+	}
+	return high
 }
 
 // bandsOf says where the bands begin: certain above what was wrong more often

@@ -148,3 +148,32 @@ func TestComparingAllocatesNothing(t *testing.T) {
 		t.Errorf("got %v allocations for 50 comparisons, want none", n)
 	}
 }
+
+func TestWhatAnswersProveIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		wrong, of int
+		want      float64
+	}{{0, 2995, .001}, {0, 1000, .002991}, {1, 1000, .004735}, {47, 80313, .000746}, {5, 5, 1}} {
+		if got := ErrorAtMost(c.wrong, c.of); math.Abs(got-c.want) > c.want/500 {
+			t.Errorf("%d wrong of %d: got at most %v, want %v", c.wrong, c.of, got, c.want)
+		}
+	}
+}
+
+func TestProbabilitiesThatUnderstateAreTempered(t *testing.T) {
+	var all []top
+	for i := range 2000 { // of a hundred that say .8 only one in a hundred is wrong
+		all = append(all, top{p: .8, right: i%100 > 0}, top{p: .2, right: i%100 == 0})
+	}
+	slope, shift := temper(all)
+	if slope < 1.8 || math.Abs(shift) > .01 {
+		t.Errorf("got slope %v and shift %v, want the slope at its bound and no shift", slope, shift)
+	}
+	if slope, shift = temper(nil); slope != 1 || shift != 0 {
+		t.Errorf("nothing seen gives slope %v and shift %v", slope, shift)
+	}
+	m := Default().clone()
+	if m.temper(1.25, .3, 16000); m.Scale != 1.25 || math.Abs(math.Log(m.Expected/16000)-1.25*math.Log(Default().Expected/16000)-.3) > 1e-5 {
+		t.Errorf("got scale %v and expected %v", m.Scale, m.Expected)
+	}
+}
