@@ -32,7 +32,7 @@ type Delivery struct {
 // Notice is one thing to be told, without anybody's name.
 type Notice struct {
 	Action    ActionID
-	Reference string // the force's reference of the incident
+	Reference string // the force's reference of the incident; empty for one that not everybody may know of
 	Rule      string
 	Kind      string
 	Priority  Priority

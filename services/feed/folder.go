@@ -167,8 +167,14 @@ func (f *Folder) complete(dir string, now time.Time) []string {
 // take takes one file. An error means that it is still there and will be tried
 // again: whatever of it was committed will be answered as duplicate then.
 func (f *Folder) take(ctx context.Context, force, dir, name string) error {
-	path := filepath.Join(dir, name)
-	file, err := os.Open(path)
+	// Whoever drops files may make links too. None leads out of the force's own
+	// folder: neither what is read, nor what is written beside it, nor where it goes.
+	inside, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open the folder of force %s: %w", force, withoutPath(err))
+	}
+	defer inside.Close()
+	file, err := inside.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // another process had it
 	}
@@ -181,20 +187,21 @@ func (f *Folder) take(ctx context.Context, force, dir, name string) error {
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil
 	}
-	if _, err := os.Stat(path); err != nil {
+	if _, err := inside.Stat(name); err != nil {
 		return nil // taken and moved between opening and locking
 	}
-	done, rejected := filepath.Join(dir, "done"), filepath.Join(dir, name+".rejects.csv.tmp")
-	for _, d := range []string{done, filepath.Join(dir, "failed")} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+	for _, d := range []string{"done", "failed"} {
+		if err := inside.MkdirAll(d, 0o700); err != nil {
 			return fmt.Errorf("make the folders of force %s: %w", force, withoutPath(err))
 		}
 	}
-	list, err := os.OpenFile(rejected, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	rejected := name + ".rejects.csv.tmp"
+	_ = inside.Remove(rejected) // left by a crash, or laid there for us to write into
+	list, err := inside.OpenFile(rejected, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write what is rejected: %w", withoutPath(err))
 	}
-	defer os.Remove(rejected) // gone already if it was wanted
+	defer inside.Remove(rejected) // gone already if it was wanted
 	defer list.Close()
 	rejects := NewRejects(list)
 	receipt, err := f.submit(ctx, force, name, file, rejects)
@@ -210,17 +217,17 @@ func (f *Folder) take(ctx context.Context, force, dir, name string) error {
 	if err := rejects.Close(); err != nil {
 		return fmt.Errorf("write what is rejected: %w", withoutPath(err))
 	}
-	to := done
+	to := "done"
 	if err != nil || receipt.Accepted+receipt.Duplicate == 0 {
-		to = filepath.Join(dir, "failed")
+		to = "failed"
 	}
-	target := unused(to, name)
+	target := unused(inside, to, name)
 	if rejects.begun {
-		if err := os.Rename(rejected, target+".rejects.csv"); err != nil {
+		if err := inside.Rename(rejected, target+".rejects.csv"); err != nil {
 			return fmt.Errorf("put down what is rejected: %w", withoutPath(err))
 		}
 	}
-	if err := os.Rename(path, target); err != nil {
+	if err := inside.Rename(name, target); err != nil {
 		return fmt.Errorf("move it: %w", withoutPath(err))
 	}
 	if f.Taken != nil {
@@ -239,11 +246,11 @@ func (f *Folder) submit(ctx context.Context, force, name string, in io.Reader, r
 }
 
 // unused is a path in dir that nothing has: a name may come again every day.
-func unused(dir, name string) string {
+func unused(inside *os.Root, dir, name string) string {
 	path := filepath.Join(dir, name)
 	ending := filepath.Ext(name)
 	for n := 2; ; n++ {
-		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+		if _, err := inside.Lstat(path); errors.Is(err, os.ErrNotExist) {
 			return path
 		}
 		path = filepath.Join(dir, fmt.Sprintf("%s.%d%s", strings.TrimSuffix(name, ending), n, ending))

@@ -105,6 +105,43 @@ func TestAFileIsLeftAloneUntilItIsComplete(t *testing.T) {
 	}
 }
 
+func TestALinkLeadsNowhereOutOfAForcesOwnFolder(t *testing.T) {
+	dir, db, taken := watch(t)
+	ours := filepath.Join(t.TempDir(), "ours")
+	if err := os.WriteFile(ours, []byte("ours"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := func(to, from string) {
+		t.Helper()
+		if err := os.Symlink(to, filepath.Join(dir, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Where what is rejected would be written, and what is no file but a way to one.
+	link(ours, "61/export.csv.rejects.csv.tmp")
+	link(ours, "61/secret.csv")
+	drop(t, filepath.Join(dir, "61", "export.csv"), gwent)
+	if got := await(t, taken); got != "export.csv" {
+		t.Fatalf("got %s, want export.csv", got)
+	}
+	if b, err := os.ReadFile(ours); err != nil || string(b) != "ours" {
+		t.Error("a file of ours was written into")
+	}
+	if at, err := os.Lstat(filepath.Join(dir, "61", "done", "export.csv.rejects.csv")); err != nil || !at.Mode().IsRegular() {
+		t.Errorf("what was rejected is not beside it: %v", err)
+	}
+	// Where what was taken would be moved to.
+	link(t.TempDir(), "62/done")
+	drop(t, filepath.Join(dir, "62", "export.ndjson"), incident("R1", 1, "live", "a"))
+	drop(t, filepath.Join(dir, "61", "after.csv"), gwent)
+	if got := await(t, taken); got != "after.csv" {
+		t.Errorf("%s was moved out of its force's folder", got)
+	}
+	if n := pgtest.One[int](t, db, `select count(*) from receipt where force = '62'`); n != 0 {
+		t.Error("a file was taken that there is nowhere to put")
+	}
+}
+
 func TestAFileThatCannotBeReadIsSetAsideWithTheReason(t *testing.T) {
 	dir, _, taken := watch(t)
 	for name, content := range map[string]string{"strange.xlsx": "?", "wrong.csv": "a,b\n1,2\n", "broken.json": `[`, "no-mapping.ndjson": "nothing\n"} {

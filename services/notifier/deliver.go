@@ -1,6 +1,7 @@
 package notifier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -218,9 +219,9 @@ func Compose(notices []casework.Notice, desk string) Message {
 		if n.Priority == casework.Urgent {
 			urgent++
 		}
-		line := fmt.Sprintf("%s: %s", n.Reference, kinds[n.Kind])
-		if kinds[n.Kind] == "" {
-			line = fmt.Sprintf("%s: there is news", n.Reference)
+		line := cmp.Or(kinds[n.Kind], "there is news")
+		if n.Reference != "" { // else somebody may not know of it, and who reads the mailbox is not known
+			line = n.Reference + ": " + line
 		}
 		if !seen[line] {
 			seen[line] = true

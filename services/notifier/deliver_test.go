@@ -229,6 +229,20 @@ func TestTheDigestSaysHowManyAndNobodysName(t *testing.T) {
 	if len(box.sent) != 1 || !strings.Contains(box.sent[0].Text, "    1  people found in police incidents\n    1  matches that nobody has looked at yet\n    1  incidents that wait for a decision\n    0  actions past") {
 		t.Errorf("got %+v", box.sent)
 	}
+	// A restricted case is in no mailbox: not as a count, and not as a reference.
+	o.exec(`update person set restricted = true`)
+	if err := d.Work(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(box.sent[1].Text, "    0  people found in police incidents\n    0  matches that nobody has looked at yet\n    0  incidents that wait for a decision\n    0  actions past") {
+		t.Error("the digest counts a restricted case")
+	}
+	if err := c.Work(t.Context(), telling(casework.Administrator, "N03SW1", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if m := box.sent[2]; strings.Contains(m.Text, "B1") || !strings.Contains(m.Text, "\nsomething to do\n") {
+		t.Error("a mail says which incident a restricted case is in")
+	}
 	if link := box.sent[0].Link; link != "https://desk.example/digest/N03SW1/2026-11-18" || !strings.Contains(box.sent[0].Text, link) {
 		t.Errorf("it leads to %s", link)
 	}

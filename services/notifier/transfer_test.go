@@ -225,5 +225,11 @@ func TestOnlyASafeAddressOfTheCaseRecordIsTaken(t *testing.T) {
 		if _, err := transfer.New(transfer.Config{URL: address}); (err == nil) != good {
 			t.Errorf("%q: got %v", address, err)
 		}
+		if address == "" {
+			continue // a file's token, then
+		}
+		if _, err := transfer.New(transfer.Config{URL: "https://cases.example", TokenURL: address, ID: "us", Secret: "s"}); (err == nil) != good {
+			t.Errorf("tokens from %q: got %v", address, err)
+		}
 	}
 }

@@ -110,6 +110,11 @@ func TestAWebhookIsToldOnceSignedAndWithoutAName(t *testing.T) {
 	if strings.Contains(string(got.body), "Canary") {
 		t.Error("the body names somebody")
 	}
+	o.exec(`update person set restricted = true`)
+	if restricted, err := o.db.BeginHook(t.Context(), casework.DeliveryID(of("all"))); err != nil || restricted.Reference != "" {
+		t.Errorf("a machine is told which incident a restricted case is in, %v", err)
+	}
+	o.exec(`update person set restricted = false`)
 	for _, secret := range []string{"another secret", "secret of practitioners"} {
 		if err := webhook.Verify(secret, got.header, got.body, time.Now()); err != nil {
 			t.Errorf("the signature: %v", err)

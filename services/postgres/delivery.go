@@ -159,7 +159,7 @@ func (db *DB) BeginDelivery(ctx context.Context, channel string, to casework.Own
 			}
 		}
 		rows, _ := tx.Query(ctx, `
-			select a.id, i.reference, a.rule, n.kind, a.priority, n.at
+			select a.id, case when guarded(a.match) then '' else i.reference end, a.rule, n.kind, a.priority, n.at
 			  from notice n
 			  join action a on a.id = n.action
 			  join incident i on i.id = a.incident
@@ -274,7 +274,8 @@ func (db *DB) SentUnsettled(ctx context.Context, channel string, limit int) (map
 }
 
 // DaysInPDUs count the last 24 hours of each PDU with a mailbox of its head or
-// its multi-agency meeting.
+// its multi-agency meeting. A restricted case is not counted: who reads a
+// mailbox is not known, and a count tells as well as a name that there is one.
 func (db *DB) DaysInPDUs(ctx context.Context, now time.Time) ([]casework.DayInPDU, error) {
 	rows, _ := db.pool.Query(ctx, `
 		select u.code,
@@ -285,13 +286,17 @@ func (db *DB) DaysInPDUs(ctx context.Context, now time.Time) ([]casework.DayInPD
 		       (select count(*)
 		          from match m
 		          join person p on p.id = m.person
-		         where p.pdu = u.code and m.found_at > @now::timestamptz - interval '24 hours' and m.state in ('open', 'unsure', 'confirmed')),
+		         where p.pdu = u.code and m.found_at > @now::timestamptz - interval '24 hours' and m.state in ('open', 'unsure', 'confirmed')
+		           and not guarded(m.id)),
 		       (select count(*)
 		          from match m
 		          join person p on p.id = m.person
-		         where p.pdu = u.code and m.state in ('open', 'unsure')),
-		       (select count(*) from action a where a.pdu = u.code and a.rule = 'review_incident' and a.state in ('open', 'acknowledged')),
-		       (select count(*) from action a where a.pdu = u.code and a.state in ('open', 'acknowledged') and a.next_due < @now)
+		         where p.pdu = u.code and m.state in ('open', 'unsure')
+		           and not guarded(m.id)),
+		       (select count(*) from action a where a.pdu = u.code and a.rule = 'review_incident' and a.state in ('open', 'acknowledged')
+		           and not guarded(a.match)),
+		       (select count(*) from action a where a.pdu = u.code and a.state in ('open', 'acknowledged') and a.next_due < @now
+		           and not guarded(a.match))
 		  from pdu u
 		 order by u.code`,
 		pgx.NamedArgs{"now": now})

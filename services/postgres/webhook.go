@@ -132,7 +132,7 @@ func (db *DB) BeginHook(ctx context.Context, id casework.DeliveryID) (casework.H
 		            case when w.former_until > now() then w.former else '' end as former
 		)
 		select b.webhook, b.message_id, b.state, b.url, b.private, b.disabled, b.secret, b.former,
-		       a.id, n.owner_role, n.owner, a.pdu, i.force || '/' || i.reference, a.rule, n.kind, a.priority, n.at
+		       a.id, n.owner_role, n.owner, a.pdu, case when guarded(a.match) then '' else i.force || '/' || i.reference end, a.rule, n.kind, a.priority, n.at
 		  from begun b
 		  join notice n on n.id = b.notice
 		  join action a on a.id = n.action

@@ -52,8 +52,7 @@ type Client struct {
 
 // New makes a client, or says what is wrong with the settings.
 func New(c Config) (*Client, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+	if !safe(c.URL) {
 		return nil, errors.New("the case-management system's address has to be an https:// one")
 	}
 	if c.Patience == 0 {
@@ -64,14 +63,26 @@ func New(c Config) (*Client, error) {
 		if c.ID == "" || c.Secret == "" {
 			return nil, errors.New("client credentials need an id and a secret")
 		}
+		if !safe(c.TokenURL) {
+			return nil, errors.New("the address of tokens has to be an https:// one: a secret is sent there")
+		}
 		credentials := clientcredentials.Config{ClientID: c.ID, ClientSecret: c.Secret, TokenURL: c.TokenURL}
-		patient := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Timeout: c.Patience})
+		patient := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Timeout: c.Patience, CheckRedirect: nowhere})
 		client.http = credentials.Client(patient)
 	}
 	client.http.Timeout = c.Patience
-	// A contact is for the address that somebody chose, and for no other.
-	client.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.http.CheckRedirect = nowhere
 	return client, nil
+}
+
+// nowhere is where a redirect leads: a contact, and the secret by which a token
+// is had, are for the address that somebody chose, and for no other.
+func nowhere(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// safe says of an address that nobody on the way reads what goes there.
+func safe(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
 }
 
 func loopback(host string) bool {
