@@ -59,10 +59,11 @@ func (p *patient) Read(b []byte) (int, error) {
 		_ = p.control.SetReadDeadline(now.Add(idle)) // a writer without deadlines, as in tests, has no slow senders either
 	}
 	n, err := p.in.Read(b)
-	if err != nil {
+	if err == io.EOF {
 		// The body is over. The server goes on listening on the connection, for
 		// whether the sender is still there: a deadline that passes while the
-		// last records are committed would look as if they had gone.
+		// last records are committed would look as if they had gone. After a
+		// body that broke off it stays, for the server waits for the rest of it.
 		_ = p.control.SetReadDeadline(time.Time{})
 	}
 	return n, err

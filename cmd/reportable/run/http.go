@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,6 +45,42 @@ func urlOf(l net.Listener) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
+// bodyWithin is how long a body may take to begin and, where no service goes on
+// reading as long as it moves, to end.
+const bodyWithin = 30 * time.Second
+
+// answerWithin is how long somebody may take to read an answer, but for what a
+// service streams. A force's answer may be long, and ends when they like.
+const answerWithin = 2 * time.Minute
+
+// hurry ends bodies that do not come: also of requests that were refused, for
+// the server waits for the rest of those before it goes on.
+func hurry(next http.Handler, within time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			control := http.NewResponseController(w)
+			_ = control.SetReadDeadline(time.Now().Add(within)) // a writer without deadlines has no slow senders either
+			r.Body = hurried{r.Body, control}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hurried is such a body. When it is over nothing hurries the answer; where it
+// broke off the deadline stays, for the server still waits for the rest.
+type hurried struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b hurried) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
 // stopWithin is how long requests in hand may take when a server stops.
 const stopWithin = 5 * time.Second
 
@@ -54,12 +91,15 @@ func server(name string, l net.Listener, routes http.Handler, log *slog.Logger) 
 		requests, end := context.WithCancel(context.WithoutCancel(ctx))
 		defer end()
 		s := &http.Server{
-			Handler:           routes,
+			Handler:           hurry(routes, bodyWithin),
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
 			BaseContext:       func(net.Listener) context.Context { return requests },
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what clients break
+		}
+		if name != "feed" {
+			s.WriteTimeout = answerWithin
 		}
 		failed := make(chan error, 1)
 		go func() { failed <- s.Serve(l) }()

@@ -1,9 +1,12 @@
 package run
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +108,58 @@ func TestAServerFinishesAnAnswerAndEndsAStreamWhenItStops(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("the server does not stop")
+	}
+}
+
+func TestABodyThatDoesNotComeHoldsNothing(t *testing.T) {
+	read, done := make(chan error, 2), make(chan error, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/refused", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	mux.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		read <- err
+	})
+	mux.HandleFunc("/work", func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		read <- err
+		select { // longer than a body may take
+		case <-r.Context().Done():
+			done <- r.Context().Err()
+		case <-time.After(400 * time.Millisecond):
+			done <- nil
+		}
+	})
+	s := httptest.NewServer(hurry(mux, 100*time.Millisecond))
+	defer s.Close()
+	ask := func(path, body string) *http.Response {
+		t.Helper()
+		c, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := io.WriteString(c, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"+body); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return answer
+	}
+	if got := ask("/refused", "a").StatusCode; got != http.StatusUnauthorized {
+		t.Errorf("got %d, want the refusal without the rest of the body", got)
+	}
+	ask("/read", "a")
+	if err := <-read; err == nil {
+		t.Error("half a body was taken for a whole one")
+	}
+	ask("/work", "abcd")
+	if err := <-read; err != nil {
+		t.Errorf("a whole body: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("work of longer than a body may take was ended: %v", err)
 	}
 }
