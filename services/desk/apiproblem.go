@@ -1,8 +1,10 @@
 package desk
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -100,10 +102,13 @@ func (v *visit) failAPI(err error) {
 
 // body reads what was sent, and refuses what it does not know.
 func (v *visit) body(into any) error {
-	d := json.NewDecoder(v.Body)
+	sent, err := io.ReadAll(v.Body)
+	d := json.NewDecoder(bytes.NewReader(sent))
 	d.DisallowUnknownFields()
-	if d.Decode(into) != nil {
-		return wrong("body", "problem.invalid.says") // the decoder's own words may quote what was sent
+	// What no text of the database may hold, and what comes after the end, is
+	// refused like what is unknown. The decoder's own words may quote what was sent.
+	if err != nil || bytes.Contains(sent, []byte(`\u0000`)) || d.Decode(into) != nil || d.Decode(new(any)) != io.EOF {
+		return wrong("body", "problem.invalid.says")
 	}
 	return nil
 }

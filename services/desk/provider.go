@@ -143,6 +143,9 @@ func fromProvider(v *visit) error {
 	if err != nil {
 		return v.refused(errors.New("the token does not verify"))
 	}
+	if !forUs(id, config.ClientID) {
+		return v.refused(errors.New("the token was made for another party"))
+	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(nonce)) != 1 {
 		return v.refused(errors.New("the token is not for this sign-in"))
 	}
@@ -169,6 +172,15 @@ func fromProvider(v *visit) error {
 		return err
 	}
 	return v.to(local(back), "")
+}
+
+// forUs says of a token that names us among its audience that we are the party
+// it was made for: where it names others too, or says for whom, that has to be us.
+func forUs(id *oidc.IDToken, client string) bool {
+	var of struct {
+		Party string `json:"azp"`
+	}
+	return id.Claims(&of) == nil && (of.Party == client || of.Party == "" && len(id.Audience) == 1)
 }
 
 // refused says that signing in did not work, and no more: the log has the reason.

@@ -1,12 +1,16 @@
 package desk_test
 
 import (
+	"cmp"
 	"crypto"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +31,7 @@ type idp struct {
 	t      *testing.T
 	key    *rsa.PrivateKey
 	kid    string
+	alg    string // how a token is signed, if not as it should be
 	claims map[string]any
 	// what came with the question
 	challenge, nonce string
@@ -85,9 +90,17 @@ func (p *idp) token() string {
 	if p.spoil != nil {
 		p.spoil(claims)
 	}
-	head, _ := json.Marshal(map[string]string{"alg": "RS256", "kid": p.kid})
+	head, _ := json.Marshal(map[string]string{"alg": cmp.Or(p.alg, "RS256"), "kid": p.kid})
 	body, _ := json.Marshal(claims)
 	signed := b64(head) + "." + b64(body)
+	switch p.alg {
+	case "none":
+		return signed + "."
+	case "HS256": // with what everybody knows as the secret
+		mac := hmac.New(sha256.New, pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(&p.key.PublicKey)}))
+		mac.Write([]byte(signed))
+		return signed + "." + b64(mac.Sum(nil))
+	}
 	sum := sha256.Sum256([]byte(signed))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, p.key, crypto.SHA256, sum[:])
 	if err != nil {
@@ -143,14 +156,20 @@ func TestAnUnsoundAnswerSignsNobodyIn(t *testing.T) {
 		"another issuer":   func(c map[string]any) { c["iss"] = "https://elsewhere.example" },
 		"an old token":     func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
 		"a persona":        func(c map[string]any) { c["sub"] = "persona:auditor" },
+		"another party":    func(c map[string]any) { c["azp"] = "elsewhere" },
+		"many parties":     func(c map[string]any) { c["aud"] = []string{"desk", "elsewhere"} },
+		"no signature":     func(map[string]any) { p.alg = "none" },
+		"a public secret":  func(map[string]any) { p.alg = "HS256" },
 	} {
-		p.spoil = spoil
+		p.spoil, p.alg = spoil, ""
 		u := w.visitor(t)
 		page := u.get("/sign-in/provider").status(http.StatusForbidden).sees("h1", "You could not be signed in")
 		if page.Find(".desk-header__who").Length() != 0 || u.get("/matches").request != "/sign-in" {
 			t.Errorf("%s: somebody is signed in", what)
 		}
 	}
+	p.spoil, p.alg = func(c map[string]any) { c["aud"], c["azp"] = []string{"desk", "elsewhere"}, "desk" }, ""
+	w.visitor(t).get("/sign-in/provider").status(http.StatusOK)
 	p.spoil = nil
 	u := w.visitor(t)
 	u.get("/sign-in/callback?code=the+code&state=made+up").status(http.StatusForbidden)

@@ -176,3 +176,30 @@ func TestALinkBackStaysOnThisSite(t *testing.T) {
 		t.Errorf("got %q, want the page again", got)
 	}
 }
+
+func TestWhatNoTextMayHoldIsNotFoundAndBreaksNothing(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	for who, all := range map[string][]string{
+		"auditor": {"/trail?actor=%00", "/trail?actor=%ff", "/trail?subject=%zz", "/v1/trail?what=%00"},
+		"manager": {"/team?owner=%00", "/staff/%00/cover", "/digest/%ff/2026-01-01", "/times?pdu=%00", "/inspection?pdu=%c0%80"},
+	} {
+		for _, at := range all {
+			w.as(t, who).get(at).status(http.StatusNotFound)
+		}
+	}
+	admin := w.as(t, "administrator")
+	for _, after := range []string{"9223372036854775807.1", "-9223372036854775808.1", "1.9223372036854775808", "1.1.1e999", "1.1.NaN"} {
+		admin.get("/matches?after=" + after).status(http.StatusOK)
+	}
+	for _, body := range []string{`{"verdict":"confirm","seen":"\u0000"}`, `{"verdict":"confirm","reason":"x"}{}`, strings.Repeat("[", 100_000)} {
+		r, err := http.NewRequest(http.MethodPost, w.server.URL+path("/v1/matches/%d/judgements", m.Match), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin.do(r).status(http.StatusUnprocessableEntity)
+	}
+	w.Judge("administrator", m.Match, casework.VerdictConfirm)
+	r, _ := http.NewRequest(http.MethodPost, w.server.URL+path("/v1/matches/%d/transfer", m.Match), strings.NewReader(`{"contact":"C1\nC2"}`))
+	admin.do(r).status(http.StatusUnprocessableEntity)
+}

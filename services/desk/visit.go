@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -73,6 +74,9 @@ func (tooMany) Error() string { return "too many wrong access tokens" }
 var errForbidden = errors.New("not for this account")
 
 func (v *visit) enter() error {
+	if !speakable(v.URL) {
+		return casework.ErrNotFound
+	}
 	var me *casework.Account
 	var err error
 	token, sent := strings.CutPrefix(v.Header.Get("Authorization"), "Bearer ")
@@ -102,6 +106,18 @@ func (v *visit) enter() error {
 		return errForbidden
 	}
 	return v.route.handle(v)
+}
+
+// speakable says of an address that it holds what a text of the database may.
+// No page of ours links to another.
+func speakable(u *url.URL) bool {
+	query, err := url.QueryUnescape(u.RawQuery)
+	for _, s := range []string{u.Path, query} {
+		if err != nil || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // fail is the one table from what went wrong to what is answered.
@@ -282,6 +298,10 @@ func (v *visit) field(name string) string {
 	return strings.ReplaceAll(strings.TrimSpace(typed), "\r\n", "\n")
 }
 
+// lastMoment is the end of the year 9999: beyond it lists have nothing, and the
+// database no times.
+var lastMoment = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).UnixMicro()
+
 // after reads where a list goes on from the query.
 func (v *visit) after() postgres.Key {
 	parts := strings.SplitN(v.URL.Query().Get("after"), ".", 3)
@@ -290,7 +310,7 @@ func (v *visit) after() postgres.Key {
 	}
 	micros, err1 := strconv.ParseInt(parts[0], 10, 64)
 	n, err2 := strconv.ParseInt(parts[1], 10, 64)
-	if err1 != nil || err2 != nil {
+	if err1 != nil || err2 != nil || micros < 0 || micros > lastMoment {
 		return postgres.Key{}
 	}
 	k := postgres.Key{At: time.UnixMicro(micros), ID: n}
