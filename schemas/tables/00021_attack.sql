@@ -42,4 +42,15 @@ create function guarded(which bigint) returns boolean language sql stable as $$
             or exists (select 1 from restriction r where r.person = p.id and (r.until is null or r.until > now()))))
 $$;
 
+-- Which revision the contact on the case record says: a later one is sent too.
+-- Of what was sent before this was kept, that of the day it was sent.
+alter table transfer add revision integer not null default 0;
+
+update transfer t
+   set revision = case when r.received_at > t.sent_at then 0 else m.revision end
+  from match m
+  join revision r on r.incident = m.incident and r.number = m.revision
+ where m.id = t.match
+   and t.sent_at is not null;
+
 -- +goose StatementEnd

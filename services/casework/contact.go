@@ -170,6 +170,8 @@ type Transfer struct {
 	Key     string
 	Number  string // the far end's, once it has one
 	Contact Contact
+	// Revision is the incident's that Contact says.
+	Revision int
 	// Erased says that the incident's personal data are gone: there is nothing to send.
 	Erased bool
 }

@@ -1,8 +1,10 @@
 package notifier_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +109,38 @@ func TestAConfirmedMatchIsOnTheCaseRecordOnceWhateverGoesWrong(t *testing.T) {
 	r.is("number on the match", pgtest.One[string](t, r.db, `select contact from match where id = $1`, first), "C0000001")
 	if err := r.work(first, 1); err != nil || len(r.far.Held()) != 1 {
 		t.Errorf("done again: %d contacts, %v", len(r.far.Held()), err)
+	}
+
+	// Revised, it says what the newest revision says, under the same key and number.
+	was := r.far.Held()[0]
+	revised := casework.Incident{Reference: "B1", Revision: 2, DomesticAbuse: true, ChildrenPresent: true, Persons: []casework.Involvement{
+		{Role: casework.RoleSuspect, Surname: "Canary"}, {Role: casework.RoleVictim, Surname: "Other", Address: "1 Secret Street"}}}
+	r.incident(revised)
+	r.exec(`update match set revision = 2 where id = $1`, first)
+	r.handle(r.found(int64(first)))
+	r.far.Fail(caserecord.Lost, caserecord.Lost) // the far end changed it, and nobody heard
+	tries := 1
+	for r.work(first, tries) != nil && tries < 4 {
+		tries++
+	}
+	now := r.far.Held()
+	r.is("contacts after a revision", len(now), 1)
+	notes, _ := now[0].Fields["notes"].(string)
+	if now[0].Number != was.Number || now[0].Key != was.Key || !strings.Contains(notes, "revision 2") || strings.Contains(notes, "Secret") {
+		t.Errorf("the contact %s under its key does not say the second revision", now[0].Number)
+	}
+	if tries == 1 || tries == 4 {
+		t.Errorf("got %d tries, want the lost answers to be asked for again", tries)
+	}
+	r.is("after the revision", r.state(first), fmt.Sprintf("sent %d C0000001 ", tries))
+	r.is("milestones", r.reached, 1)
+	r.is("what the trail says", pgtest.One[int](t, r.db, `select count(*) from audit where what = 'CONTACT_UPDATED' and details ->> 'revision' = '2'`), 1)
+	r.exec(`update transfer set revision = 1 where match = $1`, first) // a revision that no nudge told of
+	if n, err := r.db.SweepTransfers(t.Context(), time.Now()); err != nil || n == 0 {
+		t.Errorf("the sweep found %d, %v", n, err)
+	}
+	if err := r.work(first, 1); err != nil {
+		t.Fatal(err)
 	}
 
 	// Retracted, it goes again; and so it does if it was never heard to arrive.
@@ -214,6 +248,65 @@ func (r *record) reconciles(kept, lost casework.MatchID) {
 	f = reconcile()
 	if f.Wrong() != 0 {
 		r.Errorf("mended: got %+v", f)
+	}
+}
+
+func TestACaseRecordIsSpokenToWithTokensThatEndAndAreTakenBack(t *testing.T) {
+	far, err := caserecord.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.Client, far.Secret, far.TokenFor = "us", "a secret", time.Hour
+	server := httptest.NewServer(far)
+	defer server.Close()
+	as := func(secret string) *transfer.Client {
+		c, err := transfer.New(transfer.Config{URL: server.URL, TokenURL: server.URL + "/token", ID: "us", Secret: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	put := func(c *transfer.Client, key string) error {
+		_, err := c.Put(t.Context(), casework.Contact{Key: key, Type: casework.PoliceLiaison, CRN: "X1"})
+		return err
+	}
+	tokens := func(want int, when string) {
+		t.Helper()
+		if got := far.Given(); got != want {
+			t.Errorf("%s: got %d tokens, want %d", when, got, want)
+		}
+	}
+	if err := put(as("wrong"), "k0"); err == nil || !strings.Contains(err.Error(), "answered 401") || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("a wrong secret: got %v", err)
+	}
+	c := as("a secret")
+	for _, key := range []string{"k1", "k2"} {
+		if err := put(c, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tokens(1, "two requests")
+	far.Revoke()
+	if err := put(c, "k3"); err != nil {
+		t.Errorf("after the token was taken back: %v", err)
+	}
+	tokens(2, "taken back")
+	// So short that it is over before it is used: each request gets its own.
+	far.TokenFor = time.Second
+	far.Revoke()
+	for _, key := range []string{"k4", "k5"} {
+		if err := put(c, key); err != nil {
+			t.Errorf("with tokens that end: %v", err)
+		}
+	}
+	tokens(4, "ended")
+	far.Secret = "another" // and with it our tokens
+	far.Revoke()
+	if put(c, "k6") == nil {
+		t.Error("what was refused twice was taken for success")
+	}
+	if got := len(far.Held()); got != 5 {
+		t.Errorf("got %d contacts, want 5", got)
 	}
 }
 

@@ -24,6 +24,13 @@ func (db *DB) TransferOutside() error {
 	return err
 }
 
+// revisedSince: the case record has the contact, t, of a confirmed match, m, as
+// an earlier revision has it.
+const revisedSince = `m.state = 'confirmed'
+		     and m.erased_at is null
+		     and t.state = 'sent'
+		     and t.revision < m.revision`
+
 // queueTransfers asks for the contacts of matches to agree with the matches:
 // one that was confirmed is to be put on the case record, one that ended to be
 // taken off it. A contact that somebody put there by hand is theirs to withdraw.
@@ -41,7 +48,7 @@ func (db *DB) queueTransfers(ctx context.Context, tx pgx.Tx, matches []int64) er
 		     and m.transferred_at is null
 		     and m.erased_at is null
 		      on conflict (match) do update
-		     set state = 'queued', key = excluded.key, contact = '', crn = '', digest = '', attempts = 0, problem = '',
+		     set state = 'queued', key = excluded.key, contact = '', crn = '', digest = '', revision = 0, attempts = 0, problem = '',
 		         queued_at = now(), sent_at = null, settled_at = null, finding = ''
 		   where transfer.state = 'withdrawn' -- confirmed again
 		  returning match
@@ -58,10 +65,24 @@ func (db *DB) queueTransfers(ctx context.Context, tx pgx.Tx, matches []int64) er
 		     and m.state in ('retracted', 'dismissed') -- what the force withdraws was reported, and stays on the record
 		     and t.state in ('queued', 'sent', 'failed')
 		  returning t.match
+		), revised as (
+		  update transfer t
+		     set state = 'queued', -- under its key and number: the far end changes what it holds
+		         attempts = 0,
+		         problem = '',
+		         queued_at = now(),
+		         settled_at = null
+		    from match m
+		   where m.id = any(@matches)
+		     and t.match = m.id
+		     and `+revisedSince+`
+		  returning t.match
 		)
 		select match from put
 		union
 		select match from taken
+		union
+		select match from revised
 		order by 1`,
 		pgx.NamedArgs{"matches": matches, "prefix": strings.ToLower(rand.Text())})
 	found, err := pgx.CollectRows(rows, pgx.RowTo[casework.MatchID])
@@ -116,6 +137,12 @@ func (db *DB) SweepTransfers(ctx context.Context, before time.Time) (int, error)
 			  where t.state in ('queued', 'sent', 'failed')
 			    and m.state in ('retracted', 'dismissed')
 			  limit 200)
+			union
+			(select t.match
+			   from transfer t
+			   join match m on m.id = t.match
+			  where `+revisedSince+`
+			  limit 200)
 			order by 1`,
 			pgx.NamedArgs{"before": before})
 		found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -154,12 +181,12 @@ func (db *DB) Transferring(ctx context.Context, match casework.MatchID) (casewor
 	var priority casework.Priority
 	var person casework.PersonID
 	err := db.pool.QueryRow(ctx, `
-		select t.state, t.key, t.contact, r.body, m.position, m.priority, current_person(m.person)
+		select t.state, t.key, t.contact, r.number, r.body, m.position, m.priority, current_person(m.person)
 		  from transfer t
 		  join match m on m.id = t.match
 		  join revision r on r.incident = m.incident and r.number = m.revision
 		 where t.match = @match`,
-		pgx.NamedArgs{"match": match}).Scan(&t.State, &t.Key, &t.Number, &body, &position, &priority, &person)
+		pgx.NamedArgs{"match": match}).Scan(&t.State, &t.Key, &t.Number, &t.Revision, &body, &position, &priority, &person)
 	if err != nil {
 		return t, fmt.Errorf("read the transfer of match %d: %w", match, notThere(err))
 	}
@@ -271,6 +298,7 @@ func (db *DB) Transferred(ctx context.Context, t casework.Transfer) ([]casework.
 			   set contact = @number,
 			       crn = @crn,
 			       digest = @digest,
+			       revision = @revision,
 			       sent_at = now(),
 			       problem = '',
 			       finding = '',
@@ -284,15 +312,16 @@ func (db *DB) Transferred(ctx context.Context, t casework.Transfer) ([]casework.
 			 where match = @match
 			   and key = @key
 			returning state`,
-			pgx.NamedArgs{"match": t.Match, "key": t.Key, "number": t.Number, "crn": t.Contact.CRN, "digest": t.Contact.Digest()}).Scan(&state)
+			pgx.NamedArgs{"match": t.Match, "key": t.Key, "number": t.Number, "crn": t.Contact.CRN, "digest": t.Contact.Digest(), "revision": t.Revision}).Scan(&state)
 		if err != nil || state != casework.TransferSent {
 			return notThere(err)
 		}
-		if reached, _, err = markTransferred(ctx, tx, t.Match, t.Number, ""); err != nil {
+		var first bool
+		if reached, first, err = markTransferred(ctx, tx, t.Match, t.Number, ""); err != nil {
 			return err
 		}
-		return audit(ctx, tx, Audit{Actor: "transfer", What: "MATCH_TRANSFERRED", Service: "notifier",
-			SubjectType: "match", SubjectID: fmt.Sprint(t.Match)})
+		return audit(ctx, tx, Audit{Actor: "transfer", What: map[bool]string{true: "MATCH_TRANSFERRED", false: "CONTACT_UPDATED"}[first],
+			Service: "notifier", SubjectType: "match", SubjectID: fmt.Sprint(t.Match), Details: map[string]any{"revision": t.Revision}})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("record the transfer of match %d: %w", t.Match, err)

@@ -8,16 +8,19 @@
 package caserecord
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Contact is one contact as it was given, with its number.
@@ -43,8 +46,12 @@ const (
 
 // Server is the system. It is an http.Handler.
 type Server struct {
-	// Token is what callers have to bear; empty for none.
+	// Token is what callers have to bear; empty for none, or for those of a Client.
 	Token string
+	// Client and Secret are who is given tokens at /token, by OAuth's client
+	// credentials, which are good for TokenFor. With them callers need one.
+	Client, Secret string
+	TokenFor       time.Duration
 	// Page is how many contacts a list has at once. Default 500.
 	Page int
 
@@ -54,6 +61,8 @@ type Server struct {
 	last     int
 	faults   []Fault
 	requests []string
+	tokens   map[string]time.Time // → until when each is good
+	given    int
 }
 
 // Open is a server that keeps what it holds in a file; in memory alone for none.
@@ -118,7 +127,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault, s.faults = s.faults[0], s.faults[1:]
 	}
 	s.mu.Unlock()
-	if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {
+	if s.Client != "" && r.Method == http.MethodPost && r.URL.Path == "/token" {
+		s.giveToken(w, r)
+		return
+	}
+	if !s.knows(r) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -143,6 +156,51 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // who asked may have gone
 }
 
+// giveToken answers whoever shows the client's secret.
+func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) {
+	client, sent, _ := r.BasicAuth()
+	secret, err := url.QueryUnescape(sent) // as OAuth has it written in that header
+	if err != nil || client != s.Client || secret != s.Secret || r.PostFormValue("grant_type") != "client_credentials" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens == nil {
+		s.tokens = map[string]time.Time{}
+	}
+	s.given++
+	token := rand.Text()
+	s.tokens[token] = time.Now().Add(s.TokenFor)
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": int(s.TokenFor.Seconds())})
+}
+
+// Given is how many tokens there were.
+func (s *Server) Given() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.given
+}
+
+// Revoke takes every token back before its time.
+func (s *Server) Revoke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+// knows says of a caller that they bear what they have to.
+func (s *Server) knows(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if s.Client != "" {
+		return s.tokens[token].After(time.Now())
+	}
+	return s.Token == "" || token == s.Token
+}
+
 func (s *Server) answer(r *http.Request) (int, any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,6 +210,8 @@ func (s *Server) answer(r *http.Request) (int, any) {
 		return s.add(r)
 	case r.Method == http.MethodGet && r.URL.Path == "/contacts":
 		return http.StatusOK, s.list(r.URL.Query().Get("key"), r.URL.Query().Get("after"))
+	case r.Method == http.MethodPut && one:
+		return s.change(r, number)
 	case r.Method == http.MethodDelete && one:
 		for i, c := range s.contacts {
 			if c.Number == number {
@@ -184,6 +244,28 @@ func (s *Server) add(r *http.Request) (int, any) {
 		return http.StatusInsufficientStorage, map[string]any{"status": http.StatusInsufficientStorage}
 	}
 	return http.StatusCreated, map[string]any{"contact": c.Number}
+}
+
+// change has a contact say something else, under its key alone.
+func (s *Server) change(r *http.Request, number string) (int, any) {
+	var fields map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&fields); err != nil || fields["crn"] == "" || fields["type"] != "C204" {
+		return http.StatusBadRequest, map[string]any{"status": http.StatusBadRequest}
+	}
+	for i, c := range s.contacts {
+		if c.Number != number {
+			continue
+		}
+		if c.Key != r.Header.Get("Idempotency-Key") {
+			return http.StatusConflict, map[string]any{"status": http.StatusConflict}
+		}
+		s.contacts[i].Fields = fields
+		if err := s.save(); err != nil {
+			return http.StatusInsufficientStorage, map[string]any{"status": http.StatusInsufficientStorage}
+		}
+		return http.StatusOK, map[string]any{"contact": number}
+	}
+	return http.StatusNotFound, map[string]any{"status": http.StatusNotFound}
 }
 
 // list is in the order of the numbers, after one of them.

@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -48,6 +49,11 @@ type Client struct {
 	url       string
 	tokenFile string
 	http      *http.Client
+
+	// Of client credentials: how a token is had, and the one that is in use.
+	credentials *clientcredentials.Config
+	mu          sync.Mutex
+	token       *oauth2.Token
 }
 
 // New makes a client, or says what is wrong with the settings.
@@ -66,9 +72,7 @@ func New(c Config) (*Client, error) {
 		if !safe(c.TokenURL) {
 			return nil, errors.New("the address of tokens has to be an https:// one: a secret is sent there")
 		}
-		credentials := clientcredentials.Config{ClientID: c.ID, ClientSecret: c.Secret, TokenURL: c.TokenURL}
-		patient := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Timeout: c.Patience, CheckRedirect: nowhere})
-		client.http = credentials.Client(patient)
+		client.credentials = &clientcredentials.Config{ClientID: c.ID, ClientSecret: c.Secret, TokenURL: c.TokenURL}
 	}
 	client.http.Timeout = c.Patience
 	client.http.CheckRedirect = nowhere
@@ -115,6 +119,19 @@ func (c *Client) Put(ctx context.Context, contact casework.Contact) (string, err
 		err = errors.New("the case-management system gave no number for the contact")
 	}
 	return answer.Contact, err
+}
+
+// Update changes the contact that the far end has under a number to what it is
+// now. It reports whether there was one.
+func (c *Client) Update(ctx context.Context, number string, contact casework.Contact) (bool, error) {
+	status, err := c.call(ctx, http.MethodPut, "/contacts/"+url.PathEscape(number), contact.Key, contact, nil)
+	switch status {
+	case http.StatusNotFound, http.StatusGone:
+		return false, nil
+	case http.StatusConflict, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return false, events.Permanent(err) // another's number, or a far end that changes nothing
+	}
+	return err == nil, err
 }
 
 // Find is the contact with a key, or nothing.
@@ -170,16 +187,62 @@ func (c *Client) Held(ctx context.Context) ([]casework.HeldContact, error) {
 	}
 }
 
-// call makes one request. Its errors hold a status and never what was answered,
-// which may repeat what was sent.
-func (c *Client) call(ctx context.Context, method, path, key string, body, answer any) (int, error) {
-	var sent io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
+// bearer is who we are to the far end: the token of a file, or of our credentials.
+// One that is over is had anew; so is one that was refused, if fresh is asked for.
+func (c *Client) bearer(ctx context.Context, fresh bool) (string, error) {
+	if c.tokenFile != "" {
+		token, err := os.ReadFile(c.tokenFile)
 		if err != nil {
+			return "", errors.New("the file of the case-management system's token cannot be read")
+		}
+		return strings.TrimSpace(string(token)), nil
+	}
+	if c.credentials == nil {
+		return "", nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if fresh || !c.token.Valid() {
+		token, err := c.credentials.Token(context.WithValue(ctx, oauth2.HTTPClient, c.http))
+		var answered *oauth2.RetrieveError
+		if errors.As(err, &answered) { // it quotes the answer
+			return "", fmt.Errorf("the address of tokens answered %d", answered.Response.StatusCode)
+		}
+		if err != nil {
+			return "", fmt.Errorf("reach the address of tokens: %w", withoutAddress(err))
+		}
+		c.token = token
+	}
+	return c.token.AccessToken, nil
+}
+
+// call makes one request, and makes it again with a fresh token if the one it
+// had was taken from us before its time.
+func (c *Client) call(ctx context.Context, method, path, key string, body, answer any) (int, error) {
+	var sent []byte
+	if body != nil {
+		var err error
+		if sent, err = json.Marshal(body); err != nil {
 			return 0, errors.New("write the contact: it cannot be encoded")
 		}
-		sent = bytes.NewReader(b)
+	}
+	status, err := c.try(ctx, method, path, key, sent, answer, false)
+	if status == http.StatusUnauthorized && c.credentials != nil {
+		return c.try(ctx, method, path, key, sent, answer, true)
+	}
+	return status, err
+}
+
+// try makes it once. Its errors hold a status and never what was answered,
+// which may repeat what was sent.
+func (c *Client) try(ctx context.Context, method, path, key string, body []byte, answer any, fresh bool) (int, error) {
+	token, err := c.bearer(ctx, fresh)
+	if err != nil {
+		return 0, err
+	}
+	var sent io.Reader
+	if body != nil {
+		sent = bytes.NewReader(body)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.url+path, sent)
 	if err != nil {
@@ -192,25 +255,16 @@ func (c *Client) call(ctx context.Context, method, path, key string, body, answe
 	if key != "" {
 		r.Header.Set("Idempotency-Key", key)
 	}
-	if c.tokenFile != "" {
-		token, err := os.ReadFile(c.tokenFile)
-		if err != nil {
-			return 0, errors.New("the file of the case-management system's token cannot be read")
-		}
-		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		// The address would be in it, and with it a CRN or a key.
-		var why *url.Error
-		if errors.As(err, &why) {
-			err = why.Err
-		}
-		return 0, fmt.Errorf("reach the case-management system: %w", err)
+		return 0, fmt.Errorf("reach the case-management system: %w", withoutAddress(err))
 	}
 	defer resp.Body.Close()
+	defer func() { _, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) }() // what is left unread closes the connection
 	if resp.StatusCode/100 != 2 {
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
 		e := fmt.Errorf("the case-management system answered %d", resp.StatusCode)
 		switch resp.StatusCode {
 		case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
@@ -225,4 +279,13 @@ func (c *Client) call(ctx context.Context, method, path, key string, body, answe
 		return resp.StatusCode, errors.New("the case-management system's answer cannot be read")
 	}
 	return resp.StatusCode, nil
+}
+
+// withoutAddress takes the address out of an error, and with it a CRN or a key.
+func withoutAddress(err error) error {
+	var why *url.Error
+	if errors.As(err, &why) {
+		return why.Err
+	}
+	return err
 }

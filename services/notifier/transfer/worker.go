@@ -72,11 +72,16 @@ func (w *Worker) put(ctx context.Context, t casework.Transfer) error {
 	if t.Erased {
 		return unsendable{}
 	}
-	number, err := w.Client.Put(ctx, t.Contact)
+	there, err := false, error(nil)
+	if t.Number != "" { // it was there once: revised since, lost there or changed there
+		there, err = w.Client.Update(ctx, t.Number, t.Contact)
+	}
+	if err == nil && !there {
+		t.Number, err = w.Client.Put(ctx, t.Contact)
+	}
 	if err != nil {
 		return err
 	}
-	t.Number = number
 	reached, err := w.Store.Transferred(ctx, t)
 	if err != nil {
 		return err
