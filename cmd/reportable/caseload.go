@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
@@ -52,12 +52,12 @@ Example:
 }
 
 func (i caseloadImport) Run(ctx context.Context, c *run.Config, to terminal) error {
-	extract := casework.Extract{Kind: casework.FullExtract, AllowEnded: i.AllowEnded}
+	what := casework.Extract{Kind: casework.FullExtract, AllowEnded: i.AllowEnded}
 	if i.Delta {
-		extract.Kind = casework.DeltaExtract
+		what.Kind = casework.DeltaExtract
 	}
 	var err error
-	if extract.Date, err = i.date(time.Now()); err != nil {
+	if what.Date, err = i.date(time.Now()); err != nil {
 		return err
 	}
 	format, err := i.format()
@@ -77,7 +77,7 @@ func (i caseloadImport) Run(ctx context.Context, c *run.Config, to terminal) err
 
 	progress, finish := to.progress("reading", size)
 	counted := &counter{from: from}
-	im := caseload.Importer{Store: db, Progress: func(int) { progress(counted.read.Load()) }}
+	im := extract.Importer{Store: db, Progress: func(int) { progress(counted.read.Load()) }}
 	var rejects *rejectsFile
 	if i.Rejects != "" {
 		if rejects, err = createRejects(i.Rejects); err != nil {
@@ -85,7 +85,7 @@ func (i caseloadImport) Run(ctx context.Context, c *run.Config, to terminal) err
 		}
 		im.Problem = rejects.write
 	}
-	report, err := im.Import(ctx, extract, format, counted)
+	report, err := im.Import(ctx, what, format, counted)
 	finish()
 	if rejects != nil {
 		if closing := rejects.close(); err == nil {
@@ -105,9 +105,9 @@ func (i caseloadImport) Run(ctx context.Context, c *run.Config, to terminal) err
 			return err
 		}
 		return to.json(struct {
-			caseload.Report
-			Staff *caseload.StaffReport `json:"staffList,omitempty"`
-			Rota  *caseload.StaffReport `json:"rota,omitempty"`
+			extract.Report
+			Staff *extract.StaffReport `json:"staffList,omitempty"`
+			Rota  *extract.StaffReport `json:"rota,omitempty"`
 		}{report, staff, rota})
 	}
 	tell(to, report, i.Rejects)
@@ -137,8 +137,8 @@ func (i caseloadImport) date(now time.Time) (casework.Date, error) {
 	return d, nil
 }
 
-func (i caseloadImport) format() (caseload.Format, error) {
-	format := caseload.Format{Name: i.Format}
+func (i caseloadImport) format() (extract.Format, error) {
+	format := extract.Format{Name: i.Format}
 	if format.Name == "" && slices.Contains([]string{".ndjson", ".jsonl"}, strings.ToLower(filepath.Ext(i.File))) {
 		format.Name = "ndjson"
 	}
@@ -148,7 +148,7 @@ func (i caseloadImport) format() (caseload.Format, error) {
 			return format, err
 		}
 		defer f.Close()
-		if format.Mapping, err = caseload.ReadMapping(f); err != nil {
+		if format.Mapping, err = extract.ReadMapping(f); err != nil {
 			return format, err
 		}
 	}
@@ -192,7 +192,7 @@ func (c *counter) Read(p []byte) (int, error) {
 // mostTold is how many problems a terminal is given.
 const mostTold = 20
 
-func tell(to terminal, r caseload.Report, rejects string) {
+func tell(to terminal, r extract.Report, rejects string) {
 	for n, p := range r.Problems {
 		if n == mostTold {
 			fmt.Fprintf(to.err, "and %d more; --rejects FILE writes all of them\n", len(r.Problems)+r.Unlisted-n)
@@ -205,7 +205,7 @@ func tell(to terminal, r caseload.Report, rejects string) {
 	}
 }
 
-func announceCaseload(to io.Writer, r caseload.Report) {
+func announceCaseload(to io.Writer, r extract.Report) {
 	fmt.Fprintf(to, "The %s extract of %s: %d rows taken, %d rejected. %d people are under supervision; the register is at version %d.\n",
 		r.Kind, r.ExtractDate, r.Rows, r.Rejected, r.Supervised, r.Version)
 	if r.Changed == 0 {
@@ -243,7 +243,7 @@ func createRejects(path string) (*rejectsFile, error) {
 	return r, r.csv.Write([]string{"row", "column", "code", "message", "action"})
 }
 
-func (r *rejectsFile) write(p caseload.Problem) {
+func (r *rejectsFile) write(p extract.Problem) {
 	_ = r.csv.Write([]string{fmt.Sprint(p.Row), p.Column, p.Code, p.Message, p.Action}) // Flush tells
 }
 

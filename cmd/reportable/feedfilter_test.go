@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
@@ -26,8 +27,8 @@ func TestTheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome(t *testing.T) {
 	}
 	defer from.Close()
 	db := pgtest.New(t)
-	im := caseload.Importer{Store: db}
-	if _, err := im.Import(t.Context(), casework.Extract{Kind: casework.FullExtract, Date: casework.Date{Year: 2018, Month: 10, Day: 2}}, caseload.Format{}, from); err != nil {
+	im := extract.Importer{Store: db}
+	if _, err := im.Import(t.Context(), casework.Extract{Kind: casework.FullExtract, Date: casework.Date{Year: 2018, Month: 10, Day: 2}}, extract.Format{}, from); err != nil {
 		t.Fatal(err)
 	}
 	for force, export := range map[string]string{"60": "incidents-60-north-wales.ndjson", "61": "incidents-61-gwent.csv",

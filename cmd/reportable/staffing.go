@@ -8,27 +8,27 @@ import (
 	"strings"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
 // taker is an import of a staff list or of a rota.
-type taker func(ctx context.Context, store caseload.StaffStore, from io.Reader, by string) (caseload.StaffReport, error)
+type taker func(ctx context.Context, store extract.StaffStore, from io.Reader, by string) (extract.StaffReport, error)
 
 // takeStaffing takes the files that are given, the staff first.
-func takeStaffing(ctx context.Context, db *postgres.DB, staffFile, rotaFile string) (staff, rota *caseload.StaffReport, err error) {
+func takeStaffing(ctx context.Context, db *postgres.DB, staffFile, rotaFile string) (staff, rota *extract.StaffReport, err error) {
 	if staffFile != "" {
-		if staff, err = takeFile(ctx, db, staffFile, caseload.ImportStaff); err != nil {
+		if staff, err = takeFile(ctx, db, staffFile, extract.ImportStaff); err != nil {
 			return staff, nil, err
 		}
 	}
 	if rotaFile != "" {
-		rota, err = takeFile(ctx, db, rotaFile, caseload.ImportRota)
+		rota, err = takeFile(ctx, db, rotaFile, extract.ImportRota)
 	}
 	return staff, rota, err
 }
 
-func takeFile(ctx context.Context, db *postgres.DB, path string, take taker) (*caseload.StaffReport, error) {
+func takeFile(ctx context.Context, db *postgres.DB, path string, take taker) (*extract.StaffReport, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -38,8 +38,8 @@ func takeFile(ctx context.Context, db *postgres.DB, path string, take taker) (*c
 	return &report, err
 }
 
-func announceStaffing(to terminal, staff, rota *caseload.StaffReport) {
-	for _, r := range []*caseload.StaffReport{staff, rota} {
+func announceStaffing(to terminal, staff, rota *extract.StaffReport) {
+	for _, r := range []*extract.StaffReport{staff, rota} {
 		if r == nil {
 			continue
 		}

@@ -50,7 +50,7 @@ func TestTheContractListsEveryRouteOfTheWatchList(t *testing.T) {
 
 func TestEveryLineOfAWatchListIsAsTheContractSays(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(30, func(i int, row []string) []string {
+	mustImport(t, db, 1, small(30, func(i int, row []string) []string {
 		row[4] = "2002/0073319Z"
 		if i == 0 {
 			row[12] = "Y"
@@ -60,7 +60,7 @@ func TestEveryLineOfAWatchListIsAsTheContractSays(t *testing.T) {
 	_, at := serving(t, db, nil)
 	swp := police{t, "62", at}
 	swp.list("/v1/caseload")
-	mustImport(t, db, 2, extract(30, func(i int, row []string) []string {
+	mustImport(t, db, 2, small(30, func(i int, row []string) []string {
 		if i == 1 {
 			return nil
 		}

@@ -5,7 +5,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/simulator"
 	"github.com/reportable-incidents/reportable/test/pgtest"
@@ -22,8 +22,8 @@ func BenchmarkImport(b *testing.B) {
 	}
 	db := pgtest.New(b)
 	for b.Loop() {
-		im := caseload.Importer{Store: db}
-		report, err := im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(1)}, caseload.Format{}, bytes.NewReader(text.Bytes()))
+		im := extract.Importer{Store: db}
+		report, err := im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(1)}, extract.Format{}, bytes.NewReader(text.Bytes()))
 		if err != nil || report.Supervised != people {
 			b.Fatal(report.Supervised, err)
 		}
@@ -39,8 +39,8 @@ func BenchmarkRegister(b *testing.B) {
 		b.Fatal(err)
 	}
 	db := pgtest.New(b)
-	im := caseload.Importer{Store: db}
-	if _, err := im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(1)}, caseload.Format{}, &text); err != nil {
+	im := extract.Importer{Store: db}
+	if _, err := im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(1)}, extract.Format{}, &text); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

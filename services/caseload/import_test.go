@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/test/pgtest"
@@ -22,13 +22,13 @@ import (
 var october = func(day int) casework.Date { return casework.Date{Year: 2018, Month: 10, Day: day} }
 
 // full imports a complete extract.
-func full(t *testing.T, db *postgres.DB, day int, text string) (caseload.Report, error) {
+func full(t *testing.T, db *postgres.DB, day int, text string) (extract.Report, error) {
 	t.Helper()
-	im := caseload.Importer{Store: db}
-	return im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(day)}, caseload.Format{}, strings.NewReader(text))
+	im := extract.Importer{Store: db}
+	return im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(day)}, extract.Format{}, strings.NewReader(text))
 }
 
-func mustImport(t *testing.T, db *postgres.DB, day int, text string) caseload.Report {
+func mustImport(t *testing.T, db *postgres.DB, day int, text string) extract.Report {
 	t.Helper()
 	report, err := full(t, db, day, text)
 	if err != nil {
@@ -37,11 +37,11 @@ func mustImport(t *testing.T, db *postgres.DB, day int, text string) caseload.Re
 	return report
 }
 
-func allow(t *testing.T, db *postgres.DB, e casework.Extract, text string) caseload.Report {
+func allow(t *testing.T, db *postgres.DB, e casework.Extract, text string) extract.Report {
 	t.Helper()
-	im := caseload.Importer{Store: db}
+	im := extract.Importer{Store: db}
 	e.AllowEnded = true
-	report, err := im.Import(context.Background(), e, caseload.Format{}, strings.NewReader(text))
+	report, err := im.Import(context.Background(), e, extract.Format{}, strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +50,8 @@ func allow(t *testing.T, db *postgres.DB, e casework.Extract, text string) casel
 
 const heading = "crn,surname,forenames,date_of_birth,pnc,postcode,pdu_code,team_code,practitioner_code,practitioner,manager_code,manager"
 
-// extract makes a small extract: n people in one team, changed by edit.
-func extract(n int, edit func(i int, row []string) []string, more ...string) string {
+// small makes a small extract: n people in one team, changed by edit.
+func small(n int, edit func(i int, row []string) []string, more ...string) string {
 	var b strings.Builder
 	b.WriteString(strings.Join(append([]string{heading}, more...), ",") + "\n")
 	for i := range n {
@@ -91,15 +91,15 @@ func pilot(t testing.TB, name string) string {
 	return path
 }
 
-func importFile(t testing.TB, db *postgres.DB, path string, day int) caseload.Report {
+func importFile(t testing.TB, db *postgres.DB, path string, day int) extract.Report {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	im := caseload.Importer{Store: db}
-	report, err := im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(day)}, caseload.Format{}, f)
+	im := extract.Importer{Store: db}
+	report, err := im.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: october(day)}, extract.Format{}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,16 +167,16 @@ func TestThePilotChangesFromOneDayToTheNextAsTheyAreKnownTo(t *testing.T) {
 
 func TestAnExtractFromBeforeThePresentIsRefused(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 5, extract(3, nil))
-	_, err := full(t, db, 4, extract(3, nil))
+	mustImport(t, db, 5, small(3, nil))
+	_, err := full(t, db, 4, small(3, nil))
 	var old casework.ExtractTooOld
 	if !errors.As(err, &old) || !strings.Contains(err.Error(), "2018-10-05 or later") {
 		t.Errorf("got %v, want a refusal that says which extract to import", err)
 	}
-	im := caseload.Importer{Store: db}
+	im := extract.Importer{Store: db}
 	tomorrow := casework.EnglandAndWales().Day(time.Now().AddDate(0, 0, 1))
 	for _, kind := range []casework.ExtractKind{casework.FullExtract, casework.DeltaExtract} {
-		_, err = im.Import(t.Context(), casework.Extract{Kind: kind, Date: tomorrow}, caseload.Format{}, strings.NewReader(extract(3, nil)))
+		_, err = im.Import(t.Context(), casework.Extract{Kind: kind, Date: tomorrow}, extract.Format{}, strings.NewReader(small(3, nil)))
 		var early casework.ExtractToCome
 		if !errors.As(err, &early) {
 			t.Errorf("a %s extract of tomorrow: got %v, want a refusal", kind, err)
@@ -186,9 +186,9 @@ func TestAnExtractFromBeforeThePresentIsRefused(t *testing.T) {
 
 func TestAnExtractThatEndsTooManySupervisionsAsksFirst(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(100, nil))
+	mustImport(t, db, 1, small(100, nil))
 	without := func(n int) string {
-		return extract(100, func(i int, row []string) []string {
+		return small(100, func(i int, row []string) []string {
 			if i < n {
 				return nil
 			}
@@ -213,8 +213,8 @@ func TestAnExtractThatEndsTooManySupervisionsAsksFirst(t *testing.T) {
 
 func TestABadRowIsToldAndDoesNotStopTheRest(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
-	report := mustImport(t, db, 2, extract(41, func(i int, row []string) []string {
+	mustImport(t, db, 1, small(40, nil))
+	report := mustImport(t, db, 2, small(41, func(i int, row []string) []string {
 		switch i {
 		case 2:
 			row[3] = "1980-02-31"
@@ -263,9 +263,9 @@ func TestABadRowIsToldAndDoesNotStopTheRest(t *testing.T) {
 
 func TestADeltaEndsOnlyWhomItSays(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(10, nil))
+	mustImport(t, db, 1, small(10, nil))
 	report := allow(t, db, casework.Extract{Kind: casework.DeltaExtract, Date: october(2)},
-		extract(2, func(i int, row []string) []string {
+		small(2, func(i int, row []string) []string {
 			if i == 0 {
 				row[12] = "Y"
 			} else {
@@ -281,15 +281,15 @@ func TestADeltaEndsOnlyWhomItSays(t *testing.T) {
 
 func TestWhoComesBackStartsAgainUnderTheSameNumber(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
+	mustImport(t, db, 1, small(40, nil))
 	before := state(t, db, "X000000").ID
-	mustImport(t, db, 2, extract(40, func(i int, row []string) []string {
+	mustImport(t, db, 2, small(40, func(i int, row []string) []string {
 		if i == 0 {
 			return nil
 		}
 		return row
 	}))
-	report := mustImport(t, db, 3, extract(40, nil))
+	report := mustImport(t, db, 3, small(40, nil))
 	if report.Changes[casework.CaseStarted] != 1 {
 		t.Errorf("got %v, want one started", report.Changes)
 	}
@@ -300,7 +300,7 @@ func TestWhoComesBackStartsAgainUnderTheSameNumber(t *testing.T) {
 
 func TestAMergeIsFollowedByNumberAndCRNAndCanBeUndone(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
+	mustImport(t, db, 1, small(40, nil))
 	source, target := state(t, db, "X000001"), state(t, db, "X000002")
 	if v, err := db.MergeCases(t.Context(), "X000001", "X000002"); err != nil || v != 2 {
 		t.Fatalf("merge: got version %d and %v", v, err)
@@ -315,7 +315,7 @@ func TestAMergeIsFollowedByNumberAndCRNAndCanBeUndone(t *testing.T) {
 		t.Errorf("got person %d for the merged CRN, want %d", p.ID, target.ID)
 	}
 	// The case record may list the merged case for some days yet.
-	if report := mustImport(t, db, 2, extract(40, nil)); report.Changed != 0 {
+	if report := mustImport(t, db, 2, small(40, nil)); report.Changed != 0 {
 		t.Errorf("the same extract after a merge: got %v, want no changes", report.Changes)
 	}
 	gone := map[casework.PersonID]bool{}
@@ -338,7 +338,7 @@ func TestAMergeIsFollowedByNumberAndCRNAndCanBeUndone(t *testing.T) {
 
 func TestAMergeShowsARestrictedCaseToNobodyMore(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
+	mustImport(t, db, 1, small(40, nil))
 	source, target := state(t, db, "X000001"), state(t, db, "X000002")
 	pgtest.Exec(t, db, `update person set restricted = true where id = $1`, source.ID)
 	pgtest.Exec(t, db, `insert into exclusion (person, subject) values ($1, 'sister')`, source.ID)
@@ -357,7 +357,7 @@ func TestAMergeShowsARestrictedCaseToNobodyMore(t *testing.T) {
 
 func TestAnExtractTellsOfMergesInItsColumns(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
+	mustImport(t, db, 1, small(40, nil))
 	source, target := state(t, db, "X000001"), state(t, db, "X000002")
 	merged := func(i int, row []string) []string {
 		switch i {
@@ -368,7 +368,7 @@ func TestAnExtractTellsOfMergesInItsColumns(t *testing.T) {
 		}
 		return row
 	}
-	report := mustImport(t, db, 2, extract(40, merged, "merged_from"))
+	report := mustImport(t, db, 2, small(40, merged, "merged_from"))
 	if want := map[casework.CaseloadChange]int{casework.CaseMerged: 1}; !maps.Equal(report.Changes, want) {
 		t.Errorf("got %v, want %v", report.Changes, want)
 	}
@@ -377,10 +377,10 @@ func TestAnExtractTellsOfMergesInItsColumns(t *testing.T) {
 			t.Errorf("%s: got person %d, want %d", crn, p.ID, target.ID)
 		}
 	}
-	if report := mustImport(t, db, 3, extract(40, merged, "merged_from")); report.Changed != 0 {
+	if report := mustImport(t, db, 3, small(40, merged, "merged_from")); report.Changed != 0 {
 		t.Errorf("told again: got %v, want no changes", report.Changes)
 	}
-	report = mustImport(t, db, 4, extract(40, nil, "merged_from"))
+	report = mustImport(t, db, 4, small(40, nil, "merged_from"))
 	if want := map[casework.CaseloadChange]int{casework.CaseUnmerged: 1}; !maps.Equal(report.Changes, want) {
 		t.Errorf("got %v, want %v", report.Changes, want)
 	}
@@ -392,7 +392,7 @@ func TestAnExtractTellsOfMergesInItsColumns(t *testing.T) {
 func TestStaffWhoAreNoLongerInTheExtractAreGone(t *testing.T) {
 	db := pgtest.New(t)
 	with := func(code string) string {
-		return extract(10, func(_ int, row []string) []string {
+		return small(10, func(_ int, row []string) []string {
 			row[8] = code
 			return row
 		})
@@ -412,7 +412,7 @@ func TestStaffWhoAreNoLongerInTheExtractAreGone(t *testing.T) {
 func TestTheUsersOfALimitedCaseFollowTheExtract(t *testing.T) {
 	db := pgtest.New(t)
 	users := func(list string) string {
-		return extract(3, func(i int, row []string) []string {
+		return small(3, func(i int, row []string) []string {
 			if i == 0 {
 				row[12] = list
 			}
@@ -423,7 +423,7 @@ func TestTheUsersOfALimitedCaseFollowTheExtract(t *testing.T) {
 	if report := mustImport(t, db, 2, users("amy")); report.Changes[casework.CaseRestrictions] != 1 {
 		t.Errorf("got %v, want one change of restrictions", report.Changes)
 	}
-	if report := mustImport(t, db, 3, extract(3, nil)); report.Changed != 0 {
+	if report := mustImport(t, db, 3, small(3, nil)); report.Changed != 0 {
 		t.Errorf("an extract without the column: got %v, want no changes", report.Changes)
 	}
 	if n := pgtest.One[int](t, db, `select count(*) from restriction where subject = 'amy' and until is null`); n != 1 {
@@ -438,10 +438,10 @@ func TestAFileThatIsNoExtractIsRefusedWhole(t *testing.T) {
 		"a missing column":  "crn,surname\nX000001,A\n",
 		"a column twice":    heading + ",crn\n",
 		"UTF-16":            "\xff\xfec\x00r\x00n\x00",
-		"no heading at all": strings.Join(strings.Split(extract(1, nil), "\n")[1:], "\n"),
+		"no heading at all": strings.Join(strings.Split(small(1, nil), "\n")[1:], "\n"),
 	} {
 		_, err := full(t, db, 1, text)
-		if !errors.Is(err, caseload.ErrNotAnExtract) {
+		if !errors.Is(err, extract.ErrNotAnExtract) {
 			t.Errorf("%s: got %v, want a refusal", name, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "Person0") {

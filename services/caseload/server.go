@@ -1,3 +1,8 @@
+// Package caseload tells each police force who is under supervision: a list of
+// its own, what has changed in it since, and what it has not confirmed. What the
+// register is made from is read by the package extract.
+//
+//	people → caseload → forces
 package caseload
 
 import (

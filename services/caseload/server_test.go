@@ -112,7 +112,7 @@ func serving(t *testing.T, db *postgres.DB, registry prometheus.Registerer) (*ca
 
 func TestAForceIsToldWhoIsUnderSupervisionAndWhatChangesAndConfirmsIt(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
+	mustImport(t, db, 1, small(40, nil))
 	registry := prometheus.NewRegistry()
 	s, at := serving(t, db, registry)
 	swp := police{t, "62", at}
@@ -124,7 +124,7 @@ func TestAForceIsToldWhoIsUnderSupervisionAndWhatChangesAndConfirmsIt(t *testing
 		t.Error("a field went out that policy does not name")
 	}
 	// One ends, one is renamed, one is given a flag, which is nobody's business.
-	mustImport(t, db, 2, extract(40, func(i int, row []string) []string {
+	mustImport(t, db, 2, small(40, func(i int, row []string) []string {
 		switch i {
 		case 0:
 			return nil
@@ -200,7 +200,7 @@ reportable_watchlist_unconfirmed_endings{force="63"} 0
 
 func TestAWaitingForceHearsOfAChangeAtOnce(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(40, nil))
+	mustImport(t, db, 1, small(40, nil))
 	_, at := serving(t, db, nil)
 	nwp := police{t, "60", at}
 	h, _ := nwp.list("/v1/caseload")
@@ -222,7 +222,7 @@ func TestAWaitingForceHearsOfAChangeAtOnce(t *testing.T) {
 
 func TestOfRestrictedPeopleIdentifiersGoOutAndNothingThatSaysSo(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(2, func(i int, row []string) []string {
+	mustImport(t, db, 1, small(2, func(i int, row []string) []string {
 		row[4] = "2002/0073319Z"
 		if i == 0 {
 			row[12] = "Y"
@@ -244,7 +244,7 @@ func TestOfRestrictedPeopleIdentifiersGoOutAndNothingThatSaysSo(t *testing.T) {
 
 func TestAForceWithoutAPolicyOrAKeyIsToldNothing(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(2, nil))
+	mustImport(t, db, 1, small(2, nil))
 	_, at := serving(t, db, nil)
 	for _, route := range caseload.NewServer(caseload.Config{Store: db}).Table() {
 		method, path, _ := strings.Cut(route.Pattern, " ")
@@ -268,7 +268,7 @@ func TestAForceWithoutAPolicyOrAKeyIsToldNothing(t *testing.T) {
 
 func TestASubscriptionPutsOnePersonOnAListUntilItExpires(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(5, nil))
+	mustImport(t, db, 1, small(5, nil))
 	_, at := serving(t, db, nil)
 	if err := db.SetWatchPolicy(t.Context(), casework.WatchPolicy{Force: "93", Fields: []string{"surname"}}, "test"); err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func TestASubscriptionPutsOnePersonOnAListUntilItExpires(t *testing.T) {
 
 func TestACursorThatIsNotTheListsIsRefused(t *testing.T) {
 	db := pgtest.New(t)
-	mustImport(t, db, 1, extract(2, nil))
+	mustImport(t, db, 1, small(2, nil))
 	_, at := serving(t, db, nil)
 	swp := police{t, "62", at}
 	for _, path := range []string{"?after=99&wait=0", "?after=-1", "?after=x", "", "?after=0&wait=61", "?after=0&wait=x"} {

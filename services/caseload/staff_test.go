@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 )
 
-func codes(problems []caseload.Problem) string {
+func codes(problems []extract.Problem) string {
 	var all []string
 	for _, p := range problems {
 		all = append(all, p.Column+" "+p.Code)
@@ -22,7 +22,7 @@ func codes(problems []caseload.Problem) string {
 func TestStaffGradesAddressesAndTheRotaComeWithTheExtract(t *testing.T) {
 	db := pgtest.New(t)
 	ctx := t.Context()
-	withColumns := extract(1, func(_ int, row []string) []string {
+	withColumns := small(1, func(_ int, row []string) []string {
 		copy(row[len(row)-7:], []string{"N03", "PO", "officer@probation.example", "SPO", "manager@probation.example", "N03H01", "head@probation.example"})
 		return row
 	}, "region_code", "practitioner_grade", "practitioner_email", "manager_grade", "manager_email", "head_code", "head_email")
@@ -38,7 +38,7 @@ func TestStaffGradesAddressesAndTheRotaComeWithTheExtract(t *testing.T) {
 		t.Errorf("from the extract: got %q, want %q", got, want)
 	}
 
-	report, err := caseload.ImportStaff(ctx, db, strings.NewReader(`role,staff_code,name,grade,pdu_code,region_code,email
+	report, err := extract.ImportStaff(ctx, db, strings.NewReader(`role,staff_code,name,grade,pdu_code,region_code,email
 head,N03H02,A Head,,N03SW1,,other.head@probation.example
 practitioner,N03S0199,Somebody New,PSO,N03SW1,,new@probation.example
 administrator,,,,N03SW1,,cardiff@probation.example
@@ -61,7 +61,7 @@ manager,,,,N03SW1,,x@probation.example
 	}
 
 	// The extract of the next day, which guesses addresses and names no head.
-	if r := mustImport(t, db, 2, extract(1, func(_ int, row []string) []string {
+	if r := mustImport(t, db, 2, small(1, func(_ int, row []string) []string {
 		row[8], row[len(row)-1] = "N03S0199", "guess.example"
 		return row
 	}, "staff_email_domain")); r.StaffGone != 2 {
@@ -74,7 +74,7 @@ manager,,,,N03SW1,,x@probation.example
 	}
 
 	// Whoever the next list does not have is gone, unless a case names them.
-	report, err = caseload.ImportStaff(ctx, db, strings.NewReader("role,pdu_code,email\nvictim_staff,N03SW1,\n"), "a test")
+	report, err = extract.ImportStaff(ctx, db, strings.NewReader("role,pdu_code,email\nvictim_staff,N03SW1,\n"), "a test")
 	if err != nil || *report.Staff != (casework.StaffTaken{Mailboxes: 1, Gone: 1}) {
 		t.Errorf("got %+v and %v", report.Staff, err)
 	}
@@ -92,7 +92,7 @@ manager,,,,N03SW1,,x@probation.example
 	next := time.Now().AddDate(0, 0, 7).Format("2006-01-02")
 	rota := func(rows string) string {
 		t.Helper()
-		report, err := caseload.ImportRota(ctx, db, strings.NewReader("region_code,staff_code,from,until\n"+rows), "a test")
+		report, err := extract.ImportRota(ctx, db, strings.NewReader("region_code,staff_code,from,until\n"+rows), "a test")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed"
 	"github.com/reportable-incidents/reportable/services/feed/canonical"
@@ -148,8 +148,8 @@ func TestTheExtractIsOneThatTheCaseloadTakesWhole(t *testing.T) {
 	if err := world.WriteExtract(&b, nil); err != nil {
 		t.Fatal(err)
 	}
-	im := caseload.Importer{Store: &discard{}}
-	report, err := im.Import(t.Context(), casework.Extract{}, caseload.Format{}, &b)
+	im := extract.Importer{Store: &discard{}}
+	report, err := im.Import(t.Context(), casework.Extract{}, extract.Format{}, &b)
 	if err != nil || report.Rejected != 0 || report.Rows != world.People || len(report.Ignored) > 0 {
 		t.Errorf("got %d rows, %d rejected, %d columns not understood and %v", report.Rows, report.Rejected, len(report.Ignored), err)
 	}

@@ -46,13 +46,13 @@ type World struct {
 	testing.TB
 	DB *postgres.DB
 
-	nats    stream.Config
-	streams jetstream.JetStream
-	moved   atomic.Int64 // how far the story's clock is ahead
-	began   time.Time
-	log     *journal
-	running []*Process
-	extract extract
+	nats       stream.Config
+	streams    jetstream.JetStream
+	moved      atomic.Int64 // how far the story's clock is ahead
+	began      time.Time
+	log        *journal
+	running    []*Process
+	caseRecord caseRecord
 	// seen are the response times of what workers do here without a page.
 	seen *telemetry.Responses
 	here *prometheus.Registry

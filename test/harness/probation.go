@@ -10,12 +10,12 @@ import (
 	"strings"
 
 	"github.com/reportable-incidents/reportable/services/access"
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// extract is the case record as the story has told it so far.
-type extract struct {
+// caseRecord is the case record as the story has told it so far.
+type caseRecord struct {
 	people []Person
 }
 
@@ -29,7 +29,7 @@ func (w *World) Probation() Probation { return Probation{w} }
 // day's extract.
 func (p Probation) Supervises(people ...Person) {
 	p.Helper()
-	e := &p.extract
+	e := &p.caseRecord
 	for _, who := range people {
 		i := slices.IndexFunc(e.people, func(o Person) bool { return o.CRN == who.CRN })
 		if i < 0 {
@@ -44,7 +44,7 @@ func (p Probation) Supervises(people ...Person) {
 // Ends ends somebody's supervision: the next extract is without them.
 func (p Probation) Ends(who Person) {
 	p.Helper()
-	p.extract.people = slices.DeleteFunc(p.extract.people, func(o Person) bool { return o.CRN == who.CRN })
+	p.caseRecord.people = slices.DeleteFunc(p.caseRecord.people, func(o Person) bool { return o.CRN == who.CRN })
 	p.Extracts()
 }
 
@@ -71,7 +71,7 @@ var columns = []string{"crn", "pnc", "cro", "surname", "forenames", "aliases", "
 // Extracts sends a full extract of the case record as it is.
 func (p Probation) Extracts() {
 	p.Helper()
-	p.imports(bytes.NewReader(ExtractCSV(p.extract.people)), casework.EnglandAndWales().Day(p.Now()))
+	p.imports(bytes.NewReader(ExtractCSV(p.caseRecord.people)), casework.EnglandAndWales().Day(p.Now()))
 }
 
 // ExtractCSV writes people as an extract of the case record.
@@ -95,7 +95,7 @@ func ExtractCSV(people []Person) []byte {
 }
 
 // ImportsFile takes an extract from a file.
-func (p Probation) ImportsFile(path string, day casework.Date) caseload.Report {
+func (p Probation) ImportsFile(path string, day casework.Date) extract.Report {
 	p.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -105,11 +105,11 @@ func (p Probation) ImportsFile(path string, day casework.Date) caseload.Report {
 	return p.imports(f, day)
 }
 
-func (p Probation) imports(from io.Reader, day casework.Date) caseload.Report {
+func (p Probation) imports(from io.Reader, day casework.Date) extract.Report {
 	p.Helper()
-	importer := caseload.Importer{Store: p.DB}
+	importer := extract.Importer{Store: p.DB}
 	report, err := importer.Import(context.Background(),
-		casework.Extract{Kind: casework.FullExtract, Date: day, AllowEnded: true}, caseload.Format{}, from)
+		casework.Extract{Kind: casework.FullExtract, Date: day, AllowEnded: true}, extract.Format{}, from)
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/access"
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 	"github.com/reportable-incidents/reportable/services/simulator"
@@ -100,8 +100,8 @@ func (d *demo) supervise(ctx context.Context, db *postgres.DB, o UpOptions) erro
 	defer from.Close() // so that the writer ends, whatever becomes of the import
 	progress, finish := o.Progress("importing people", int64(d.world.People))
 	defer finish()
-	importer := caseload.Importer{Store: db, Progress: func(rows int) { progress(int64(rows)) }}
-	report, err := importer.Import(ctx, casework.Extract{Kind: casework.FullExtract, Date: d.world.Date}, caseload.Format{Name: "csv"}, from)
+	importer := extract.Importer{Store: db, Progress: func(rows int) { progress(int64(rows)) }}
+	report, err := importer.Import(ctx, casework.Extract{Kind: casework.FullExtract, Date: d.world.Date}, extract.Format{Name: "csv"}, from)
 	if err == nil && report.Rejected > 0 {
 		err = fmt.Errorf("%d of the invented people were rejected", report.Rejected)
 	}

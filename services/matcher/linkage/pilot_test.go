@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed"
 	"github.com/reportable-incidents/reportable/services/feed/check"
@@ -69,10 +69,10 @@ func rows(t testing.TB, path string) (out []map[string]string) {
 	return out
 }
 
-// extract takes the rows of an extract as the caseload's importer gives them.
-type extract func(casework.CaseRow)
+// taker takes the rows of an extract as the caseload's importer gives them.
+type taker func(casework.CaseRow)
 
-func (take extract) ApplyExtract(_ context.Context, _ casework.Extract, next func() (casework.CaseRow, error)) (casework.ExtractApplied, error) {
+func (take taker) ApplyExtract(_ context.Context, _ casework.Extract, next func() (casework.CaseRow, error)) (casework.ExtractApplied, error) {
 	for {
 		row, err := next()
 		if err == io.EOF {
@@ -143,11 +143,11 @@ func readPilotFrom(t testing.TB, dir string) *pilot {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	importer := caseload.Importer{Store: extract(func(row casework.CaseRow) {
+	importer := extract.Importer{Store: taker(func(row casework.CaseRow) {
 		n := casework.PersonID(len(p.register) + 1)
 		p.register[n], p.number[row.CRN] = row.Identity, n
 	})}
-	if _, err := importer.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: casework.Date{Year: 2018, Month: 10, Day: 1}}, caseload.Format{}, f); err != nil {
+	if _, err := importer.Import(context.Background(), casework.Extract{Kind: casework.FullExtract, Date: casework.Date{Year: 2018, Month: 10, Day: 1}}, extract.Format{}, f); err != nil {
 		t.Fatal(err)
 	}
 	persons := map[pilotKey][]casework.Involvement{}

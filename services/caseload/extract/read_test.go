@@ -1,15 +1,18 @@
-package caseload_test
+package extract_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 
-	"github.com/reportable-incidents/reportable/services/caseload"
+	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 )
+
+const heading = "crn,surname,forenames,date_of_birth,pdu_code,team_code"
 
 // gathered takes rows for a store.
 type gathered struct{ rows []casework.CaseRow }
@@ -27,10 +30,10 @@ func (g *gathered) ApplyExtract(_ context.Context, _ casework.Extract, next func
 	}
 }
 
-func read(t testing.TB, format caseload.Format, text string) ([]casework.CaseRow, caseload.Report, error) {
+func read(t testing.TB, format extract.Format, text string) ([]casework.CaseRow, extract.Report, error) {
 	t.Helper()
 	var g gathered
-	im := caseload.Importer{Store: &g}
+	im := extract.Importer{Store: &g}
 	report, err := im.Import(context.Background(), casework.Extract{}, format, strings.NewReader(text))
 	return g.rows, report, err
 }
@@ -44,7 +47,7 @@ Back Lane"
 `
 	var digests []string
 	for name, text := range map[string]string{"csv": csv, "ndjson": ndjson} {
-		rows, report, err := read(t, caseload.Format{Name: name}, text)
+		rows, report, err := read(t, extract.Format{Name: name}, text)
 		if err != nil || len(rows) != 1 || report.Rejected != 0 || len(report.Problems) > 0 {
 			t.Fatalf("%s: got %d rows, %d problems and %v", name, len(rows), len(report.Problems), err)
 		}
@@ -65,16 +68,18 @@ Back Lane"
 }
 
 func TestARowWhoseQuoteIsLeftOpenSwallowsNobodyElse(t *testing.T) {
-	open := extract(30, func(i int, row []string) []string {
-		if i == 3 {
-			row[1] = `"Left open`
+	open := heading
+	for i := range 30 {
+		surname, forename := fmt.Sprintf("Person%d", i), "Test"
+		switch i {
+		case 3:
+			surname = `"Left open`
+		case 6:
+			forename = `"quoted, rightly"`
 		}
-		if i == 6 {
-			row[2] = `"quoted, rightly"`
-		}
-		return row
-	})
-	rows, report, err := read(t, caseload.Format{}, open)
+		open += fmt.Sprintf("\nX%06d,%s,%s,1980-02-03,N03SW1,N03ST01", i, surname, forename)
+	}
+	rows, report, err := read(t, extract.Format{}, open)
 	if err != nil || len(rows) != 30 || len(report.Problems) != 1 || report.Problems[0].Row != 5 {
 		t.Errorf("got %d rows, %d problems and %v; want 30 and the one at line 5", len(rows), len(report.Problems), err)
 	}
@@ -84,7 +89,7 @@ func TestARowWhoseQuoteIsLeftOpenSwallowsNobodyElse(t *testing.T) {
 }
 
 func TestAColumnOfWhichNothingIsKnownIsToldAndIgnored(t *testing.T) {
-	_, report, err := read(t, caseload.Format{}, extract(1, nil, "rainfall", "Person Name 07700 900123"))
+	_, report, err := read(t, extract.Format{}, heading+",rainfall,Person Name 07700 900123\nX000001,Person1,Test,1980-02-03,N03SW1,N03ST01,,")
 	if err != nil || len(report.Ignored) != 2 || report.Ignored[1] != "rainfall" || strings.Contains(strings.Join(report.Ignored, ""), "07700") {
 		t.Errorf("got %d columns ignored and %v; want rainfall, and one that is not repeated", len(report.Ignored), err)
 	}

@@ -1,4 +1,4 @@
-package caseload
+package extract
 
 import (
 	"context"

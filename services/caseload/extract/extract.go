@@ -1,13 +1,12 @@
-// Package caseload keeps the register of people on probation as the case record
-// has it, and tells each police force who is under supervision.
+// Package extract reads the case record's extracts of its caseload.
 //
-//	case-record extract → caseload → people, caseload.changed → forces
+//	case-record extract → extract → people, staff, rota, caseload.changed
 //
 // [Importer] reads an extract, complete or of changes alone, row by row: a row
 // that cannot be taken is told with its column, a code and the action required,
 // and the rest goes on. What it says is applied to the register in one
 // transaction of the store.
-package caseload
+package extract
 
 import (
 	"context"
