@@ -212,16 +212,16 @@ func (m *Model) temper(slope, shift float64, people int) {
 // what they say. Who is not found at all counts as found at the threshold.
 func loss(all []top, positives int) float64 {
 	const surest = 1e-6 // one slip of a judge's pen must not outweigh everything
-	sum := 0.0
+	sum := 0            // of weights, which are whole, so that it is the same on any machine
 	for _, t := range all {
 		if t.right {
 			positives--
-			sum -= math.Log2(max(t.p, surest))
+			sum -= int(lg(max(t.p, surest)))
 		} else {
-			sum -= math.Log2(max(1-t.p, surest))
+			sum -= int(lg(max(1-t.p, surest)))
 		}
 	}
-	return sum - float64(max(positives, 0))*math.Log2(ReviewThreshold)
+	return float64(sum-max(positives, 0)*int(lg(ReviewThreshold))) / unit
 }
 
 // Confidence is that of [ErrorAtMost].

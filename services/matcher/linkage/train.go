@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -323,6 +324,9 @@ func round(x float64) float64 {
 	if x <= 0 {
 		return 1e-9
 	}
-	scale := math.Pow(10, 5-math.Floor(math.Log10(x)))
-	return math.RoundToEven(x*scale) / scale
+	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 6, 64), 64)
+	if err != nil {
+		return x // infinite, which no share is
+	}
+	return short
 }

@@ -30,7 +30,7 @@ func WaterfallSVG(e casework.Evidence) []byte {
 	for _, b := range bars {
 		low, high = min(low, b.from, b.to), max(high, b.from, b.to)
 	}
-	x := func(bits float64) float64 { return label + (bits-low)/max(high-low, 1e-9)*chart }
+	x := func(bits float64) float64 { return label + float64((bits-low)/max(high-low, 1e-9)*chart) }
 	var b strings.Builder
 	height := (len(bars) + 2) * row
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="13">`, label+chart+end, height)
