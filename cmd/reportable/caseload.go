@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/caseload/extract"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
@@ -306,11 +307,14 @@ func (s caseloadStatus) Run(ctx context.Context, c *run.Config, to terminal) err
 type caseloadChanges struct {
 	Version int64  `help:"Of this version of the register. Default: the latest."`
 	Format  string `enum:"csv,json" default:"csv" help:"csv or json."`
+	identity
 }
 
 func (caseloadChanges) Help() string {
-	return `Example:
-  reportable caseload changes --version 2`
+	return `CRNs, and what became of each.` + whoAsks + `
+
+Example:
+  reportable caseload changes --version 2 --as 5f3e2c`
 }
 
 func (l caseloadChanges) Run(ctx context.Context, c *run.Config, to terminal) error {
@@ -329,7 +333,16 @@ func (l caseloadChanges) Run(ctx context.Context, c *run.Config, to terminal) er
 		Change casework.CaseloadChange `json:"change"`
 	}
 	lines := []line{}
-	err = db.CaseloadChanges(ctx, l.Version, func(crn string, change casework.CaseloadChange) error {
+	who, subject, err := l.who(ctx, c, db, access.ReadMatches)
+	if err != nil {
+		return err
+	}
+	err = db.Record(ctx, postgres.Audit{Actor: subject, What: "CASELOAD_CHANGES_READ", Service: "caseload", SubjectType: "register",
+		SubjectID: fmt.Sprint(l.Version), Details: map[string]any{"everything": who.ID == 0}})
+	if err != nil {
+		return err
+	}
+	err = db.CaseloadChanges(ctx, who.ID, l.Version, func(crn string, change casework.CaseloadChange) error {
 		lines = append(lines, line{crn, change})
 		return nil
 	})

@@ -24,11 +24,11 @@ type exportCommand struct {
 }
 
 func (exportCommand) Help() string {
-	return `Everything on the record, in a steady order: codes, numbers and times, and neither names nor free text. A person is counted from 1 in the order in which the force gave them. A cell that a spreadsheet would run as a formula begins with an apostrophe. Who takes it out is written into the trail; with --as an account gets what it may see at the desk, and no restricted case that is not theirs.
+	return `Everything on the record, in a steady order: codes, numbers and times, and neither names nor free text. A person is counted from 1 in the order in which the force gave them. A cell that a spreadsheet would run as a formula begins with an apostrophe.` + whoAsks + `
 
 Example:
-  reportable export matches --format csv > matches.csv
-  reportable export actions --as 5f3e2c --format json`
+  reportable export matches --as 5f3e2c --format csv > matches.csv
+  REPORTABLE_AS=5f3e2c reportable export actions --format json`
 }
 
 func (e exportCommand) Run(ctx context.Context, c *run.Config, to terminal) (err error) {
@@ -41,7 +41,7 @@ func (e exportCommand) Run(ctx context.Context, c *run.Config, to terminal) (err
 	if e.What == "trail" {
 		rule = access.ReadTrail
 	}
-	who, subject, err := e.who(ctx, db, rule)
+	who, subject, err := e.who(ctx, c, db, rule)
 	if err != nil {
 		return err
 	}

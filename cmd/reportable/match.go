@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher/evaluation"
 	"github.com/reportable-incidents/reportable/services/matcher/linkage"
@@ -27,17 +28,17 @@ type matchExplain struct {
 	Register string `placeholder:"FILE" help:"A CSV of people to look it up among."`
 	Mapping  string `placeholder:"FILE" help:"Which column of the register is what."`
 	Model    string `placeholder:"FILE" help:"A model. Default: the one that ships."`
-	Values   bool   `help:"Show the values compared, too. They are personal data; of a match on the record it needs --as."`
-	As       string `placeholder:"SUBJECT" help:"The account that asks about a match on the record: it sees what it sees at the desk, and the trail says so."`
-	SVG      string `name:"svg" placeholder:"FILE" help:"Draw the waterfall of the best one, without values."`
-	JSON     bool   `name:"json" help:"Print it for a machine."`
+	Values   bool   `help:"Show the values compared, too. They are personal data; of a match on the record it takes an account."`
+	identity
+	SVG  string `name:"svg" placeholder:"FILE" help:"Draw the waterfall of the best one, without values."`
+	JSON bool   `name:"json" help:"Print it for a machine."`
 }
 
 func (matchExplain) Help() string {
-	return `Prints the waterfall: where the score begins, what each comparison adds or takes, and what it comes to. The steps add up exactly. Of a match on the record it is the evidence stored with it; of identities in files it is reckoned now. Values are left out unless asked for. Who asks about a match on the record is written into the trail; without --as, matches with a restricted case among their candidates are not there.
+	return `Prints the waterfall: where the score begins, what each comparison adds or takes, and what it comes to. The steps add up exactly. Of a match on the record it is the evidence stored with it; of identities in files it is reckoned now. Values are left out unless asked for. Before the first account exists, matches with a restricted case among their candidates are not there.` + whoAsks + `
 
 Example:
-  reportable match explain 4711 --json
+  reportable match explain 4711 --as 5f3e2c --json
   reportable match explain 4711 --values --as 5f3e2c
   reportable match explain --identity a.json --with b.json
   reportable match explain --identity a.json --register people.csv --mapping columns.yaml`
@@ -81,7 +82,7 @@ func (m matchExplain) Run(ctx context.Context, c *run.Config, to terminal) error
 
 func (m matchExplain) answers(ctx context.Context, c *run.Config) ([]explained, error) {
 	switch {
-	case m.Match != 0 && m.Values && m.As == "":
+	case m.Match != 0 && m.Values && m.As == "" && c.Operator == "":
 		return nil, run.Usage("--values of a match on the record needs --as, the account that asks")
 	case m.Match != 0 && m.Identity == "":
 		db, done, err := run.Migrated(ctx, c)
@@ -89,7 +90,11 @@ func (m matchExplain) answers(ctx context.Context, c *run.Config) ([]explained, 
 			return nil, err
 		}
 		defer done()
-		crn, e, err := db.MatchEvidence(ctx, postgres.Reader{Subject: m.As, Values: m.Values}, casework.MatchID(m.Match))
+		who, _, err := m.who(ctx, c, db, access.ReadMatches)
+		if err != nil {
+			return nil, err
+		}
+		crn, e, err := db.MatchEvidence(ctx, postgres.Reader{Subject: who.Subject, Values: m.Values}, casework.MatchID(m.Match))
 		if errors.Is(err, casework.ErrNotFound) {
 			return nil, fmt.Errorf("there is no match %d to be explained to whoever asks, or its evidence is erased", m.Match)
 		}

@@ -27,10 +27,10 @@ type inspectionCommand struct {
 }
 
 func (inspectionCommand) Help() string {
-	return `Counts, for all PDUs together and for each: whether practitioners were aware, how soon, and what was decided, reviewed, consulted, countersigned and told; median and 90th centile of each stage; and what is outstanding. It names nobody.
+	return `Counts, for all PDUs together and for each: whether practitioners were aware, how soon, and what was decided, reviewed, consulted, countersigned and told; median and 90th centile of each stage; and what is outstanding. It names nobody.` + whoAsks + `
 
 Example:
-  reportable report inspection --from 2026-10-01 --to 2026-10-31 -o october.html`
+  reportable report inspection --from 2026-10-01 --to 2026-10-31 --as 5f3e2c -o october.html`
 }
 
 func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) (err error) {
@@ -46,7 +46,7 @@ func (i inspectionCommand) Run(ctx context.Context, c *run.Config, to terminal) 
 	}
 	defer done()
 	now := time.Now()
-	who, subject, err := i.who(ctx, db, access.Inspect)
+	who, subject, err := i.who(ctx, c, db, access.Inspect)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/caseload"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
@@ -73,13 +75,14 @@ func told(p casework.WatchPolicy) string {
 
 type watchlistShow struct {
 	Force string `required:"" placeholder:"CODE" help:"The force's code, such as 62."`
+	identity
 }
 
 func (watchlistShow) Help() string {
-	return `The same lines as GET /v1/caseload gives, for a force that gets its list by hand. It is noted in the trail.
+	return `The same lines as GET /v1/caseload gives, for a force that gets its list by hand. A list goes out whole or not at all: who asks must be an administrator or head of everybody's PDU on it, and may be kept from nobody's case.` + whoAsks + `
 
 Example:
-  reportable caseload watchlist show --force 62 > caseload.ndjson`
+  reportable caseload watchlist show --force 62 --as 5f3e2c > caseload.ndjson`
 }
 
 func (s watchlistShow) Run(ctx context.Context, c *run.Config, to terminal) error {
@@ -91,8 +94,17 @@ func (s watchlistShow) Run(ctx context.Context, c *run.Config, to terminal) erro
 	if _, err := db.SyncWatchList(ctx, s.Force); err != nil {
 		return agreed(err)
 	}
+	who, subject, err := s.who(ctx, c, db, access.JudgeMatches)
+	if err != nil {
+		return err
+	}
+	if who.ID != 0 {
+		if beyond, err := db.WatchListBeyond(ctx, who.ID, s.Force); err != nil || beyond {
+			return cmp.Or(err, errors.New("the list tells of people whose cases are not this account's to see; a list goes out whole or not at all"))
+		}
+	}
 	return agreed(caseload.WriteList(ctx, db, s.Force, -1, time.Now(), to.out, func(cursor int64, entries int) error {
-		return db.Record(ctx, postgres.Audit{Actor: "command line", What: "WATCHLIST_READ", Service: "caseload",
+		return db.Record(ctx, postgres.Audit{Actor: subject, What: "WATCHLIST_READ", Service: "caseload",
 			SubjectType: "WATCHLIST", SubjectID: s.Force, Details: map[string]any{"cursor": cursor, "entries": entries}})
 	}))
 }

@@ -132,7 +132,7 @@ func TestThePilotChangesFromOneDayToTheNextAsTheyAreKnownTo(t *testing.T) {
 		want = append(want, r[0]+" "+r[1])
 	}
 	var got []string
-	err = db.CaseloadChanges(t.Context(), 2, func(crn string, change casework.CaseloadChange) error {
+	err = db.CaseloadChanges(t.Context(), 0, 2, func(crn string, change casework.CaseloadChange) error {
 		got = append(got, crn+" "+string(change))
 		return nil
 	})

@@ -40,6 +40,15 @@ func (db *DB) account(ctx context.Context, which string, args pgx.NamedArgs) (ca
 	return accounts[0], nil
 }
 
+// HasAccounts reports whether anybody has ever signed in, or could.
+func (db *DB) HasAccounts(ctx context.Context) (bool, error) {
+	var any bool
+	if err := db.pool.QueryRow(ctx, `select exists (select 1 from account)`).Scan(&any); err != nil {
+		return false, fmt.Errorf("look for accounts: %w", problem(err))
+	}
+	return any, nil
+}
+
 // Personas are the demo's accounts, those with the widest sight last.
 func (db *DB) Personas(ctx context.Context) ([]casework.Account, error) {
 	rows, _ := db.pool.Query(ctx, `

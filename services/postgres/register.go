@@ -182,14 +182,16 @@ func notThere(err error) error {
 
 func isNotThere(err error) bool { return errors.Is(err, casework.ErrNotFound) }
 
-// CaseloadChanges gives how people changed with a version of the register.
-func (db *DB) CaseloadChanges(ctx context.Context, version int64, give func(crn string, change casework.CaseloadChange) error) error {
+// CaseloadChanges gives how people changed with a version of the register: those
+// whose case a viewer may see, or for no viewer everybody.
+func (db *DB) CaseloadChanges(ctx context.Context, viewer casework.AccountID, version int64, give func(crn string, change casework.CaseloadChange) error) error {
 	rows, err := db.pool.Query(ctx, `
 		select p.crn, c.change
 		  from person_change c
 		  join person p on p.id = c.person
 		 where c.version = @version
-		 order by c.change, p.crn`, pgx.NamedArgs{"version": version})
+		   and (@viewer::bigint = 0 or works_on_case(@viewer, p.id) and visible(@viewer, p.id))
+		 order by c.change, p.crn`, pgx.NamedArgs{"viewer": viewer, "version": version})
 	if err != nil {
 		return fmt.Errorf("read the changes of version %d: %w", version, problem(err))
 	}

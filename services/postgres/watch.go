@@ -364,3 +364,29 @@ func (db *DB) Subscribe(ctx context.Context, s Subscription) error {
 	}
 	return nil
 }
+
+// WatchListBeyond reports whether a force's list tells of anybody whose case is
+// not a viewer's to give out: of a PDU that they neither administer nor head, or
+// kept from them.
+func (db *DB) WatchListBeyond(ctx context.Context, viewer casework.AccountID, force string) (bool, error) {
+	var beyond bool
+	err := db.pool.QueryRow(ctx, `
+		select exists (
+		  select 1
+		    from watch_entry e
+		    join person p on p.id = e.person
+		   where e.force = @force
+		     and e.listed
+		     and (   not exists (
+		               select 1
+		                 from account_role g
+		                where g.account = @viewer
+		                  and g.role in ('administrator', 'head')
+		                  and g.scope = p.pdu)
+		          or p.id in (select hidden_people(@viewer))))`,
+		pgx.NamedArgs{"viewer": viewer, "force": force}).Scan(&beyond)
+	if err != nil {
+		return false, fmt.Errorf("look who is on the list of force %s: %w", force, problem(err))
+	}
+	return beyond, nil
+}

@@ -34,6 +34,9 @@ type Config struct {
 	// NATSReplicas is NATS_REPLICAS: how many servers keep each stream that we
 	// make. Default 1.
 	NATSReplicas int `kong:"-"`
+	// Operator is REPORTABLE_AS: the account that asks at the command line, by
+	// its subject, where a command has no --as. Empty for none.
+	Operator string `kong:"-"`
 	// Packages is REPORTABLE_PACKAGES: a node_modules folder that holds
 	// PostgreSQL, for a machine without it. Default deploy/postgres/node_modules.
 	Packages string `kong:"-"`
@@ -81,6 +84,7 @@ type Delivery struct {
 func (c *Config) ReadEnvironment() error {
 	c.DatabaseURL = os.Getenv("DATABASE_URL")
 	c.NATSURL = os.Getenv("NATS_URL")
+	c.Operator = os.Getenv("REPORTABLE_AS")
 	c.NATSCredentials = os.Getenv("NATS_CREDENTIALS")
 	c.Delivery = Delivery{
 		SMTP:           os.Getenv("SMTP_URL"),
