@@ -34,6 +34,7 @@ type feedSource struct {
 	File    string `arg:"" help:"The export, or - for standard input."`
 	Force   string `required:"" placeholder:"CODE" help:"The force's code, such as 62."`
 	Format  string `placeholder:"NAME" help:"json, ndjson, the name of a mapping, or a mapping file. Default: by the file's name, and the force's own mapping for CSV."`
+	Replies bool   `help:"The file holds replies to enquiries and outcomes of disclosures, and not incidents: json, ndjson, or csv with their fields as columns."`
 	Rejects string `placeholder:"FILE" help:"Where to write the rejected records. Default: beside the export, as FILE.rejects.csv."`
 	JSON    bool   `name:"json" help:"Answer as JSON."`
 }
@@ -58,7 +59,15 @@ func (s *feedSource) open(to terminal, now time.Time) (feed.Reader, func(), erro
 	if s.File == "-" && s.Format == "" {
 		format.Name = "json"
 	}
-	r, err := feed.NewReader(watched, format, check.Rules{Force: s.Force, Now: now})
+	read := func() (feed.Reader, error) {
+		return feed.NewReader(watched, format, check.Rules{Force: s.Force, Now: now})
+	}
+	if s.Replies {
+		read = func() (feed.Reader, error) {
+			return feed.NewReplyReader(watched, format, check.Rules{Force: s.Force, Now: now})
+		}
+	}
+	r, err := read()
 	if err != nil {
 		in.Close()
 		var format feed.FormatError
@@ -131,8 +140,11 @@ func (feedImport) Help() string {
 
 Exits with 0 when the file was read to its end, also if records of it were rejected, and with 1 when it was not, or when it holds nothing that could be taken.
 
+With --replies it takes what the force was asked and answers, and what became of disclosures.
+
 Example:
-  reportable feed import --force 62 incidents-62-south-wales.csv`
+  reportable feed import --force 62 incidents-62-south-wales.csv
+  reportable feed import --force 62 --replies replies.csv`
 }
 
 func (i feedImport) Run(ctx context.Context, c *run.Config, to terminal) error {
@@ -148,15 +160,17 @@ func (i feedImport) Run(ctx context.Context, c *run.Config, to terminal) error {
 	}
 	defer done()
 	rejects := i.rejects()
-	intake := feed.Intake{Ledger: db}
-	var quality feed.Quality
-	receipt, err := intake.Take(ctx, feed.Submission{Force: i.Force, Channel: casework.ChannelCommandLine, Received: now, Each: rejects.add, Quality: &quality}, reader)
+	intake, quality := feed.Intake{Ledger: db}, &feed.Quality{}
+	if i.Replies {
+		intake.Ledger, quality = feed.Replies(db), nil // it is of incidents
+	}
+	receipt, err := intake.Take(ctx, feed.Submission{Force: i.Force, Channel: casework.ChannelCommandLine, Received: now, Each: rejects.add, Quality: quality}, reader)
 	closing := rejects.close()
 	if err != nil {
 		return fmt.Errorf("%w; %d records were accepted before it (receipt %s): import the file again, and they will be answered as duplicates", err, receipt.Accepted, receipt.ID)
 	}
 	answer := feed.Summary(receipt)
-	answer.Quality = &quality
+	answer.Quality = quality
 	if i.JSON {
 		if err := to.json(answer); err != nil {
 			return err
@@ -165,8 +179,10 @@ func (i feedImport) Run(ctx context.Context, c *run.Config, to terminal) error {
 		name, _ := casework.ForceName(i.Force)
 		fmt.Fprintf(to.out, "%s: %d records. %d accepted, %d duplicate, %d rejected. Receipt %s.\n",
 			name, answer.Records, answer.Accepted, answer.Duplicate, answer.Rejected, answer.Receipt)
-		for _, w := range quality.Warnings {
-			fmt.Fprintf(to.out, "  ! %s\n", w)
+		if quality != nil {
+			for _, w := range quality.Warnings {
+				fmt.Fprintf(to.out, "  ! %s\n", w)
+			}
 		}
 		tellDropped(to.out, answer.Dropped)
 		if receipt.Rejected > 0 && closing == nil {
@@ -259,6 +275,9 @@ func (k feedCheck) Run(ctx context.Context, to terminal) error {
 	if err != nil {
 		return err
 	}
+	if k.Replies {
+		answer.Quality = nil // it is of incidents
+	}
 	if k.JSON {
 		if err := to.json(answer); err != nil {
 			return err
@@ -269,7 +288,9 @@ func (k feedCheck) Run(ctx context.Context, to terminal) error {
 		}
 		fmt.Fprintf(to.out, "%d records: %d would be accepted unless they are there already, %d rejected. Nothing was committed.\n",
 			answer.Records, answer.Accepted, answer.Rejected)
-		tellQuality(to.out, answer.Quality)
+		if answer.Quality != nil {
+			tellQuality(to.out, answer.Quality)
+		}
 	}
 	if err := ending(answer.Records, answer.Problem); err != nil {
 		return err

@@ -19,13 +19,15 @@ import (
 )
 
 // Folder watches a folder in which each force has one of its own by its code:
-// drop/62/export.csv. A file is taken when it is complete, that is when its size
+// drop/62/export.csv, and what it replies to enquiries in drop/62/replies. A file is taken when it is complete, that is when its size
 // and time have stood still for a while; or at once when it was written under a
 // name ending in .tmp or .part and then renamed. It is moved to done, or to
 // failed when nothing of it could be read, with what was rejected beside it.
 type Folder struct {
 	Dir    string
 	Intake *Intake
+	// Replies takes replies and outcomes of disclosures. Nil where none come so.
+	Replies *Intake
 	// Poll is how often it is looked into. Default 1 s.
 	Poll time.Duration
 	// Settle is how long a file must stand still. Default 3 s.
@@ -37,7 +39,7 @@ type Folder struct {
 
 	mu   sync.Mutex
 	seen map[string]sight
-	busy map[string]bool // forces whose file is being taken
+	busy map[string]bool // folders whose files are being taken
 }
 
 // sight is how a file was when it was last looked at, and since when.
@@ -80,36 +82,47 @@ func (f *Folder) Run(ctx context.Context) error {
 // after the other, those of two forces at the same time.
 func (f *Folder) look(ctx context.Context, files *sync.WaitGroup) {
 	for _, force := range casework.Forces() {
-		dir := filepath.Join(f.Dir, force.Code)
-		f.mu.Lock()
-		busy := f.busy[force.Code]
-		f.mu.Unlock()
-		if busy {
-			continue
+		f.lookInto(ctx, files, force.Code, filepath.Join(f.Dir, force.Code), f.submit)
+		replies := filepath.Join(f.Dir, force.Code, "replies")
+		// A link there would lead out of the force's own folder.
+		if info, err := os.Lstat(replies); f.Replies != nil && err == nil && info.IsDir() {
+			f.lookInto(ctx, files, force.Code, replies, f.submitReplies)
 		}
-		ready := f.complete(dir, time.Now())
-		if len(ready) == 0 {
-			continue
-		}
-		f.mu.Lock()
-		f.busy[force.Code] = true
-		f.mu.Unlock()
-		files.Go(func() {
-			for _, name := range ready {
-				if ctx.Err() != nil {
-					break
-				}
-				if err := f.take(ctx, force.Code, dir, name); err != nil {
-					// The file's name is the sender's text, so it stays out of the log.
-					f.Log.ErrorContext(ctx, "could not take a file from the drop folder; trying again", "force", force.Code, "error", err)
-					break
-				}
-			}
-			f.mu.Lock()
-			f.busy[force.Code] = false
-			f.mu.Unlock()
-		})
 	}
+}
+
+// submission gives one file to its intake.
+type submission func(ctx context.Context, force, name string, in io.Reader, rejects *Rejects) (casework.Receipt, error)
+
+func (f *Folder) lookInto(ctx context.Context, files *sync.WaitGroup, force, dir string, submit submission) {
+	f.mu.Lock()
+	busy := f.busy[dir]
+	f.mu.Unlock()
+	if busy {
+		return
+	}
+	ready := f.complete(dir, time.Now())
+	if len(ready) == 0 {
+		return
+	}
+	f.mu.Lock()
+	f.busy[dir] = true
+	f.mu.Unlock()
+	files.Go(func() {
+		for _, name := range ready {
+			if ctx.Err() != nil {
+				break
+			}
+			if err := f.take(ctx, force, dir, name, submit); err != nil {
+				// The file's name is the sender's text, so it stays out of the log.
+				f.Log.ErrorContext(ctx, "could not take a file from the drop folder; trying again", "force", force, "error", err)
+				break
+			}
+		}
+		f.mu.Lock()
+		f.busy[dir] = false
+		f.mu.Unlock()
+	})
 }
 
 // complete lists the files that have stood still for long enough, oldest first.
@@ -166,7 +179,7 @@ func (f *Folder) complete(dir string, now time.Time) []string {
 
 // take takes one file. An error means that it is still there and will be tried
 // again: whatever of it was committed will be answered as duplicate then.
-func (f *Folder) take(ctx context.Context, force, dir, name string) error {
+func (f *Folder) take(ctx context.Context, force, dir, name string, submit submission) error {
 	// Whoever drops files may make links too. None leads out of the force's own
 	// folder: neither what is read, nor what is written beside it, nor where it goes.
 	inside, err := os.OpenRoot(dir)
@@ -204,7 +217,7 @@ func (f *Folder) take(ctx context.Context, force, dir, name string) error {
 	defer inside.Remove(rejected) // gone already if it was wanted
 	defer list.Close()
 	rejects := NewRejects(list)
-	receipt, err := f.submit(ctx, force, name, file, rejects)
+	receipt, err := submit(ctx, force, name, file, rejects)
 	var format FormatError
 	switch {
 	case errors.As(err, &format):
@@ -243,6 +256,15 @@ func (f *Folder) submit(ctx context.Context, force, name string, in io.Reader, r
 		return casework.Receipt{}, err
 	}
 	return f.Intake.Take(ctx, Submission{Force: force, Channel: casework.ChannelFile, Received: now, Each: rejects.Add}, r)
+}
+
+func (f *Folder) submitReplies(ctx context.Context, force, name string, in io.Reader, rejects *Rejects) (casework.Receipt, error) {
+	now := time.Now()
+	r, err := NewReplyReader(in, Format{File: name, Shipped: true}, check.Rules{Force: force, Now: now})
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	return f.Replies.Take(ctx, Submission{Force: force, Channel: casework.ChannelFile, Received: now, Each: rejects.Add}, r)
 }
 
 // unused is a path in dir that nothing has: a name may come again every day.

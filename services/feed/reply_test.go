@@ -1,10 +1,13 @@
 package feed_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -205,5 +208,37 @@ func TestTheOutcomeOfADisclosureFindsItsCaseAndHasNoRoomForWords(t *testing.T) {
 	}
 	if n := pgtest.One[int](t, s.DB, `select count(*) from event where subject = 'disclosures.received'`); n != 2 {
 		t.Errorf("got %d events", n)
+	}
+}
+
+func TestAForceThatSendsFilesAloneAnswersByFile(t *testing.T) {
+	_, s, _, number := asked(t)
+	taken := make(chan string, 4)
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	f := feed.Folder{Dir: dir, Intake: &feed.Intake{Ledger: s.DB}, Replies: &feed.Intake{Ledger: feed.Replies(s.DB)},
+		Poll: time.Millisecond, Settle: 20 * time.Millisecond, Taken: func(name string) { taken <- name }}
+	if err := os.MkdirAll(filepath.Join(dir, "62", "replies"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	go func() { defer close(stopped); _ = f.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-stopped })
+	head := "\ufeffreference,revision,status,kind,enquiry,answer,text,incidents,repliedAt\n"
+	row := "E1,1,live,enquiry-reply," + number + `,information,"Two call-outs, ""both"" quiet.",62/18/1; 62/18/2,2026-02-06T14:30:00+00:00` + "\n"
+	for range 2 { // again changes nothing
+		drop(t, filepath.Join(dir, "62", "replies", "replies.csv"), head+row+"E2,one\n")
+		if got := <-taken; got != "replies.csv" {
+			t.Fatalf("took %s", got)
+		}
+	}
+	if got := pgtest.One[string](t, s.DB, `select count(*) || ' ' || min(b ->> 'text') || ' ' || min(b ->> 'incidents') from reply, lateral (select convert_from(body, 'utf8')::jsonb as b) x where reference = 'E1'`); got != `1 Two call-outs, "both" quiet. ["62/18/1", "62/18/2"]` {
+		t.Error("the reply is not what the file says")
+	}
+	if n := pgtest.One[int](t, s.DB, `select count(*) from enquiry where answered_at is not null`); n != 1 {
+		t.Errorf("%d enquiries are answered, want 1", n)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "62", "replies", "done", "replies.csv.rejects.csv")); err != nil {
+		t.Error("what was rejected is not beside the file")
 	}
 }
