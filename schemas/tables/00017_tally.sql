@@ -208,4 +208,11 @@ select distinct incident
 create index action_open_person on action (person) include (pdu, next_due, raised_at, match) where state in ('open', 'acknowledged');
 create index action_open_oldest on action (pdu, raised_at, id) include (person, match) where state in ('open', 'acknowledged');
 
+-- Whose it is, beside when it came: how late each force's records were, in a
+-- week of them, is read from one index. Empty for what came before.
+alter table revision add column force text not null default '';
+drop index revision_received;
+drop index incident_force;
+create index revision_received on revision (received_at) include (force, incident, reported_at);
+
 -- +goose StatementEnd

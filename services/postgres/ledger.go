@@ -378,9 +378,9 @@ func (a *accepting) revisions(q *pgx.Batch, r *casework.Receipt) {
 	}
 	q.Queue(`
 		insert into revision (incident, number, status, kind, type, reported_at, occurred_from, domestic_abuse,
-		                      children_present, dash, redacted, body, digest, disposition, receipt, received_at, settled_at)
+		                      children_present, dash, redacted, body, digest, disposition, receipt, force, received_at, settled_at)
 		select k.incident, k.number, k.status, k.kind, k.type, k.reported_at, k.occurred_from, k.domestic_abuse,
-		       k.children_present, k.dash, k.redacted, k.body, k.digest, k.disposition, @receipt,
+		       k.children_present, k.dash, k.redacted, k.body, k.digest, k.disposition, @receipt, @force,
 		       coalesce(@at, now()),
 		       case when k.disposition = 'superseded' then now() end
 		  from unnest(@incidents::bigint[], @numbers::integer[], @status::text[], @kind::text[], @type::text[],
@@ -388,7 +388,7 @@ func (a *accepting) revisions(q *pgx.Batch, r *casework.Receipt) {
 		              @dash::text[], @redacted::boolean[], @bodies::bytea[], @digests::bytea[], @dispositions::text[])
 		       as k (incident, number, status, kind, type, reported_at, occurred_from, domestic_abuse,
 		             children_present, dash, redacted, body, digest, disposition)`,
-		pgx.NamedArgs{"receipt": r.ID, "incidents": c.incidents, "numbers": c.numbers, "status": c.status,
+		pgx.NamedArgs{"receipt": r.ID, "force": r.Force, "incidents": c.incidents, "numbers": c.numbers, "status": c.status,
 			"kind": c.kind, "type": c.typ, "reported": c.reported, "occurred": c.occurred, "abuse": c.abuse,
 			"children": c.children, "dash": c.dash, "redacted": c.redacted, "bodies": c.bodies,
 			"digests": c.digests, "dispositions": c.dispositions, "at": at})

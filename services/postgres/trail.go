@@ -98,24 +98,38 @@ type ForceWeek struct {
 // ForceWeeks tell of every force that ever sent or has a watch list.
 func (db *DB) ForceWeeks(ctx context.Context) ([]ForceWeek, error) {
 	rows, _ := db.pool.Query(ctx, `
-		with week as (
-		  select force,
-		         count(*) as submissions,
-		         sum(accepted) as accepted,
-		         sum(duplicate) as duplicate,
-		         sum(rejected) as rejected,
-		         sum(redacted) as redacted
+		with recursive sender(force) as ( -- from one force to the next, for each has sent often
+		  select min(force)
 		    from receipt
-		   where received_at > now() - interval '7 days'
-		   group by force
+		  union all
+		  select (select min(r.force) from receipt r where r.force > s.force)
+		    from sender s
+		   where s.force is not null
+		),
+		known as materialized (
+		  select force from sender where force is not null
+		  union
+		  select force from watch_list
+		),
+		week as (
+		  select k.force, r.*
+		    from known k
+		   cross join lateral (
+		           select count(*) as submissions,
+		                  sum(accepted) as accepted,
+		                  sum(duplicate) as duplicate,
+		                  sum(rejected) as rejected,
+		                  sum(redacted) as redacted
+		             from receipt
+		            where receipt.force = k.force
+		              and receipt.received_at > now() - interval '7 days') r
 		),
 		late as (
-		  select i.force,
+		  select case when r.force = '' then (select i.force from incident i where i.id = r.incident) else r.force end as force,
 		         percentile_cont(array[0.5, 0.95]) within group (order by extract(epoch from r.received_at - r.reported_at)) as seconds
 		    from revision r
-		    join incident i on i.id = r.incident
 		   where r.received_at > now() - interval '7 days'
-		   group by i.force
+		   group by 1
 		),
 		list as (
 		  select w.force, w.unfiltered,
@@ -124,11 +138,6 @@ func (db *DB) ForceWeeks(ctx context.Context) ([]ForceWeek, error) {
 		    from watch_list w
 		    left join watch_entry e on e.force = w.force
 		   group by w.force
-		),
-		known as (
-		  select force from receipt
-		  union
-		  select force from watch_list
 		)
 		select k.force,
 		       (select max(received_at) from receipt r where r.force = k.force),
