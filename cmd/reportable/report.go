@@ -96,7 +96,7 @@ type recountCommand struct {
 }
 
 func (recountCommand) Help() string {
-	return `Reports over years read sums, which are kept as the record changes. This compares every one of them with the record, and unless --check is given counts everything anew where they differ. Reports that are read meanwhile are incomplete.
+	return `Reports over years read sums, which are kept as the record changes. This compares every one of them with the record, and unless --check is given counts everything anew where they differ. Reports that are read meanwhile say what they did.
 
 Example:
   reportable report recount --check`
@@ -116,10 +116,7 @@ func (r recountCommand) Run(ctx context.Context, c *run.Config, to terminal) err
 		return err
 	}
 	if wrong.Any() && !r.Check {
-		left, finish := to.progress("incidents left", -1)
-		err := db.RecountAll(ctx, func(n int) { left(int64(n)) })
-		finish()
-		if err != nil {
+		if err := db.RecountAll(ctx); err != nil {
 			return err
 		}
 	}

@@ -61,13 +61,7 @@ func (db *DB) Miscounted(ctx context.Context) (m Miscounted, err error) {
 			   cross join `+spans+`
 			   group by 1, 2, 3, 4, 5
 			),
-			times as (
-			  select s.span, `+spanStart+` as start, x.guard, x.pdu, x.stage, x.priority, c.elapsed, time_step(c.seconds) as upto,
-			         count(*) as n, sum(round(c.seconds * 1e6)::bigint) as micros
-			    from (select *, counted_on as day, counted_guard as guard from milestone where counted_on is not null) x
-			   cross join `+spans+`
-			   cross join lateral (values (true, x.elapsed_seconds), (false, x.working_seconds)) c (elapsed, seconds)
-			   group by 1, 2, 3, 4, 5, 6, 7, 8
+			times as (`+timeSums+`
 			)
 			select (select count(*)
 			          from held h
@@ -84,3 +78,49 @@ func (db *DB) Miscounted(ctx context.Context) (m Miscounted, err error) {
 	}
 	return m, nil
 }
+
+// RecountAll throws the sums away and counts everything anew, in one go: who
+// reads them meanwhile reads what they were.
+func (db *DB) RecountAll(ctx context.Context) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			fmt.Sprintf("select pg_advisory_xact_lock(%d)", int64(tallying)),
+			"set local work_mem = '128MB'",
+			"delete from uncounted", // first: what changes from now on is counted again
+			"delete from counted",
+			"delete from tally",
+			"delete from tally_time",
+			sumUpWork("true"),
+			`update milestone s
+			    set counted_on = (s.at at time zone 'Europe/London')::date,
+			        counted_guard = c.guard,
+			        team = p.team
+			   from match m
+			   join counted c on c.match = m.id
+			   join person q on q.id = m.person
+			   join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
+			  where m.id = s.match
+			    and (s.counted_on, s.counted_guard, s.team) is distinct from ((s.at at time zone 'Europe/London')::date, c.guard, p.team)`,
+			`insert into tally_time (span, start, guard, pdu, stage, priority, elapsed, upto, n, micros)
+			` + timeSums,
+		} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("count everything anew: %w", err)
+	}
+	return nil
+}
+
+// timeSums are what the milestones that are counted come to.
+const timeSums = `
+			  select s.span, ` + spanStart + ` as start, x.guard, x.pdu, x.stage, x.priority, c.elapsed, time_step(c.seconds) as upto,
+			         count(*) as n, sum(round(c.seconds * 1e6)::bigint) as micros
+			    from (select *, counted_on as day, counted_guard as guard from milestone where counted_on is not null) x
+			   cross join ` + spans + `
+			   cross join lateral (values (true, x.elapsed_seconds), (false, x.working_seconds)) c (elapsed, seconds)
+			   group by 1, 2, 3, 4, 5, 6, 7, 8`

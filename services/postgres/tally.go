@@ -222,42 +222,10 @@ func incidentsOf(ctx context.Context, tx pgx.Tx, people []int64) ([]int64, error
 // out what they came to before.
 func sumUp(ctx context.Context, tx pgx.Tx, incidents []int64) error {
 	args := pgx.NamedArgs{"incidents": incidents}
-	_, err := tx.Exec(ctx, `
-		with `+countedMatches(`m.incident = any(@incidents::bigint[])`)+`,`+countedWork+`,
-		changed as materialized (
-		  select t.id as match, t.day, t.guard, coalesce(f.counts, '{}') as counts, o.day as was_day, o.guard as was_guard, o.counts as was
-		    from touched t
-		    left join fresh f on f.match = t.id
-		    left join counted o on o.match = t.id
-		   where (t.day, t.guard, coalesce(f.counts, '{}')) is distinct from (o.day, o.guard, o.counts)
-		),
-		kept as (
-		  insert into counted (match, day, guard, counts)
-		  select match, day, guard, counts
-		    from changed
-		      on conflict (match) do update
-		     set day = excluded.day,
-		         guard = excluded.guard,
-		         counts = excluded.counts
-		)
-		insert into tally as t (span, start, guard, pdu, what, n)
-		select s.span, `+spanStart+`, x.guard, substr(x.what, strpos(x.what, '|') + 1), split_part(x.what, '|', 1), sum(x.n)
-		  from (
-		    select day, guard, unnest(counts) as what, 1 as n
-		      from changed
-		     union all
-		    select was_day, was_guard, unnest(was), -1
-		      from changed
-		     where was is not null) x
-		 cross join `+spans+`
-		 group by 1, 2, 3, 4, 5
-		having sum(x.n) <> 0
-		    on conflict (span, start, guard, pdu, what) do update
-		   set n = t.n + excluded.n`, args)
-	if err != nil {
+	if _, err := tx.Exec(ctx, sumUpWork(`m.incident = any(@incidents::bigint[])`), args); err != nil {
 		return fmt.Errorf("sum up work: %w", err)
 	}
-	_, err = tx.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 		with due as materialized (
 		  select s.match, s.stage, s.priority, s.pdu, s.elapsed_seconds, s.working_seconds, s.counted_on, s.counted_guard,
 		         (s.at at time zone 'Europe/London')::date as day, c.guard, p.team
@@ -301,6 +269,42 @@ func sumUp(ctx context.Context, tx pgx.Tx, incidents []int64) error {
 	return nil
 }
 
+// sumUpWork is the statement that does it for what is done about matches.
+func sumUpWork(which string) string {
+	return `
+		with ` + countedMatches(which) + `,` + countedWork + `,
+		changed as materialized (
+		  select t.id as match, t.day, t.guard, coalesce(f.counts, '{}') as counts, o.day as was_day, o.guard as was_guard, o.counts as was
+		    from touched t
+		    left join fresh f on f.match = t.id
+		    left join counted o on o.match = t.id
+		   where (t.day, t.guard, coalesce(f.counts, '{}')) is distinct from (o.day, o.guard, o.counts)
+		),
+		kept as (
+		  insert into counted (match, day, guard, counts)
+		  select match, day, guard, counts
+		    from changed
+		      on conflict (match) do update
+		     set day = excluded.day,
+		         guard = excluded.guard,
+		         counts = excluded.counts
+		)
+		insert into tally as t (span, start, guard, pdu, what, n)
+		select s.span, ` + spanStart + `, x.guard, substr(x.what, strpos(x.what, '|') + 1), split_part(x.what, '|', 1), sum(x.n)
+		  from (
+		    select day, guard, unnest(counts) as what, 1 as n
+		      from changed
+		     union all
+		    select was_day, was_guard, unnest(was), -1
+		      from changed
+		     where was is not null) x
+		 cross join ` + spans + `
+		 group by 1, 2, 3, 4, 5
+		having sum(x.n) <> 0
+		    on conflict (span, start, guard, pdu, what) do update
+		   set n = t.n + excluded.n`
+}
+
 // CountAll counts until there is nothing left that has changed.
 func (db *DB) CountAll(ctx context.Context) error {
 	for {
@@ -332,45 +336,4 @@ func (db *DB) RunCounter(ctx context.Context) {
 func (db *DB) settleCounts(ctx context.Context) error {
 	_, err := db.CountChanged(ctx, 300, 5)
 	return err
-}
-
-// RecountAll throws the sums away and counts everything anew. Progress is told
-// how many incidents are left.
-func (db *DB) RecountAll(ctx context.Context, progress func(left int)) error {
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(tallying)); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `
-			with nothing as (
-			  update milestone
-			     set counted_on = null,
-			         counted_guard = null
-			   where counted_on is not null
-			)
-			insert into uncounted (incident)
-			select distinct incident
-			  from match`)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, "truncate counted, tally, tally_time")
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("begin to count anew: %w", err)
-	}
-	for {
-		more, err := db.CountChanged(ctx, 5000, 50)
-		if err != nil || !more {
-			return err
-		}
-		if progress != nil {
-			var left int
-			if err := db.pool.QueryRow(ctx, "select count(*) from uncounted").Scan(&left); err != nil {
-				return fmt.Errorf("count anew: %w", problem(err))
-			}
-			progress(left)
-		}
-	}
 }

@@ -142,7 +142,7 @@ func TestTheSumsAreWhatTheRecordComesToHoweverItChanges(t *testing.T) {
 		if m, err := s.DB.Miscounted(ctx); err != nil || !m.Any() {
 			t.Errorf("%s: miscounted %+v, error %v, want it found", harm, m, err)
 		}
-		if err := s.DB.RecountAll(ctx, nil); err != nil {
+		if err := s.DB.RecountAll(ctx); err != nil {
 			t.Fatal(err)
 		}
 		right("made anew")
