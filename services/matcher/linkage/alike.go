@@ -12,15 +12,19 @@ type token struct {
 }
 
 func tokenOf(s string) token {
-	t := token{text: s, sound: sound(s), fore: forenames[s], sur: surnames[s]}
+	return token{text: s, sound: sound(s), mask: lettersOf(s), fore: forenames[s], sur: surnames[s]}
+}
+
+// lettersOf is the set of a text's letters, all that is no letter being one.
+func lettersOf(s string) (mask uint32) {
 	for i := range len(s) {
 		if c := s[i]; c >= 'a' && c <= 'z' {
-			t.mask |= 1 << (c - 'a')
+			mask |= 1 << (c - 'a')
 		} else {
-			t.mask |= 1 << 26
+			mask |= 1 << 26
 		}
 	}
-	return t
+	return mask
 }
 
 // likeness of two parts of a name, best first.

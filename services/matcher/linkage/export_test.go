@@ -1,6 +1,9 @@
 package linkage
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // LookedAt is how many people a search compares with.
 func (r *Register) LookedAt(subject Subject, threshold float64) int {
@@ -28,6 +31,23 @@ func (r *Register) Plan(subject Subject, threshold float64) string {
 	}
 	return out
 }
+
+// Unseen tells of two parts of a name that are alike though their shapes say
+// that they cannot be.
+func Unseen(a, b string) bool {
+	x, y := tokenOf(a), tokenOf(b)
+	others := variantsOf(&x)
+	for _, surname := range []bool{true, false} {
+		kind := liken(&x, &y, surname)
+		if kind != unlike && kind != same && !mayBeLike(x.shape(), y.shape(), surname, &others) {
+			return true
+		}
+	}
+	return false
+}
+
+// KnownNames are the names that custom makes variants of others.
+func KnownNames() []string { return strings.Fields(fold(forenameGroups + surnameGroups)) }
 
 // CurveOf is the curve of best candidates with these probabilities, best first.
 func CurveOf(m *Model, probabilities []float64, right []bool, positives int) []CurvePoint {

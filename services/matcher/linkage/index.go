@@ -14,8 +14,9 @@ type term struct {
 
 // vocabulary numbers texts.
 type vocabulary struct {
-	ids   map[string]uint32
-	terms []term
+	ids    map[string]uint32
+	terms  []term
+	shapes []shape // of the terms, side by side: all of them are read for a word never seen
 }
 
 func (v *vocabulary) id(s string) uint32 {
@@ -24,7 +25,8 @@ func (v *vocabulary) id(s string) uint32 {
 	}
 	id := uint32(len(v.terms))
 	v.ids[s] = id
-	v.terms = append(v.terms, term{token: tokenOf(s)})
+	t := tokenOf(s)
+	v.terms, v.shapes = append(v.terms, term{token: t}), append(v.shapes, t.shape())
 	return id
 }
 
@@ -76,16 +78,18 @@ type glance struct {
 	flags uint8
 	count uint8
 	parts uint16    // two bits for each of the words: surname, first forename, middle name
-	words [6]uint32 // terms of all names
+	words [6]uint32 // terms of all names, surnames first
 }
 
-// Flags of a glance. The sex stands above them.
+// Flags of a glance. The sex stands above them, and then which police and court
+// numbers are known.
 const (
 	nameMissing  = 1 << iota // one of the names lacks its surname or forename, or there is no name
 	tooMany                  // more words than fit
 	severalParts             // a surname of several parts
 	otherNames               // more names than one
 	sexShift     = iota
+	numberShift  = sexShift + 2
 )
 
 const (
@@ -102,6 +106,14 @@ func (rec *record) glance() glance {
 	case 'F':
 		g.flags |= 2 << sexShift
 	}
+	for _, n := range rec.numbers {
+		switch n.of {
+		case pncField:
+			g.flags |= 1 << numberShift
+		case croField:
+			g.flags |= 2 << numberShift
+		}
+	}
 	if len(rec.names) == 0 {
 		g.flags |= nameMissing
 	}
@@ -113,32 +125,83 @@ func (rec *record) glance() glance {
 		if ns > 1 {
 			g.flags |= severalParts
 		}
-		for i, id := range w[1 : 1+ns+nf] {
-			if int(g.count) == len(g.words) {
-				g.flags |= tooMany
-				break
-			}
-			place := uint16(surnamePlace)
-			if i >= ns {
-				place = firstPlace + uint16(min(i-ns, 1))
-			}
-			g.parts |= place << (2 * g.count)
-			g.words[g.count] = id
-			g.count++
-		}
 		w = w[1+ns+nf:]
 		if len(w) > 0 {
 			g.flags |= otherNames
 		}
 	}
+	// Surnames first: of those who have many names besides, they are known at least.
+	rec.eachPlaced(func(id uint32, place uint16) {
+		if place == surnamePlace {
+			g.add(id, place)
+		}
+	})
+	rec.eachPlaced(func(id uint32, place uint16) {
+		if place != surnamePlace {
+			g.add(id, place)
+		}
+	})
 	return g
 }
 
-// posting is somebody in a list, with a hash of their name beside them: most
-// people of a long list are passed over without being touched.
+// add keeps a word, once in each place, while there is room.
+func (g *glance) add(id uint32, place uint16) {
+	for i, had := range g.words[:g.count] {
+		if had == id && g.parts>>(2*i)&3 == place {
+			return
+		}
+	}
+	if int(g.count) == len(g.words) {
+		g.flags |= tooMany
+		return
+	}
+	g.parts |= place << (2 * g.count)
+	g.words[g.count] = id
+	g.count++
+}
+
+// eachPlaced calls do for every part of every name, with its place.
+func (rec *record) eachPlaced(do func(id uint32, place uint16)) {
+	for w := rec.names; len(w) > 0; {
+		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
+		for i, id := range w[1 : 1+ns+nf] {
+			place := uint16(surnamePlace)
+			if i >= ns {
+				place = firstPlace + uint16(min(i-ns, 1))
+			}
+			do(id, place)
+		}
+		w = w[1+ns+nf:]
+	}
+}
+
+// posting is somebody in a list, with the year of their birth and a hash of
+// their name beside them: most people of a long list are passed over without
+// being touched.
 type posting struct {
-	slot uint32
+	who  uint32 // the slot, and above it the class of the year
 	sign uint32
+}
+
+const (
+	slotBits = 26 // for 67 million people
+	slotMask = 1<<slotBits - 1
+)
+
+func (p posting) slot() uint32 { return p.who & slotMask }
+
+// yearOf is the class of a date's year, 0 when there is no date. Years of one
+// class are 63 apart.
+func yearOf(birth uint32) uint32 {
+	if birth == 0 {
+		return 0
+	}
+	return 1 + birth>>9%63
+}
+
+// posting is what lists hold of the person.
+func (g *glance) posting(slot uint32) posting {
+	return posting{who: slot | yearOf(g.birth)<<slotBits, sign: g.sign()}
 }
 
 // A sign holds, from the top, eleven bits of the surname and ten each of the
@@ -163,7 +226,10 @@ func (g *glance) sign() uint32 {
 			middle = g.words[2] % signMiddles
 		}
 		return g.words[0]%signSurnames<<20 | g.words[1]%signForenames<<10 | middle
-	case flags == otherNames:
+	case flags&^tooMany == otherNames:
+		if flags&tooMany != 0 && g.parts>>(2*(g.count-1))&3 == surnamePlace {
+			break // there may be more of them
+		}
 		one, other := g.words[0], g.words[0]
 		for i, id := range g.words[:g.count] {
 			if g.parts>>(2*i)&3 != surnamePlace || id == one || id == other {
@@ -207,8 +273,8 @@ func numberOfKey(n number) uint64 { return numberKey | mix(n.key^uint64(n.of)<<6
 // postings holds for each key the people that have it. Most keys have one
 // person, whose slot is held in the place of a list.
 type postings struct {
-	one   map[uint64]uint32 // a slot, or the number of a list with the top bit set
-	dates dates             // the same for dates of birth and birthdays
+	one   table // a slot, or the number of a list with the top bit set
+	dates dates // the same for dates of birth and birthdays
 	lists [][]posting
 	free  []uint32
 }
@@ -239,10 +305,7 @@ func (d *dates) page(key uint64) int {
 // bit set, or nobody.
 func (p *postings) find(key uint64) uint32 {
 	if kind := key &^ keyMask; kind != birthKey && kind != birthdayKey {
-		if v, ok := p.one[key]; ok {
-			return v
-		}
-		return nobody
+		return p.one.find(key)
 	}
 	if i := p.dates.page(key); i >= 0 && p.dates[i] != nil {
 		return p.dates[i][key&511] ^ nobody
@@ -252,11 +315,7 @@ func (p *postings) find(key uint64) uint32 {
 
 func (p *postings) set(key uint64, v uint32) {
 	if kind := key &^ keyMask; kind != birthKey && kind != birthdayKey {
-		if v == nobody {
-			delete(p.one, key)
-		} else {
-			p.one[key] = v
-		}
+		p.one.set(key, v)
 		return
 	}
 	i := p.dates.page(key)
@@ -271,13 +330,13 @@ func (p *postings) set(key uint64, v uint32) {
 func (p *postings) add(key uint64, who posting, glances []glance) {
 	switch v := p.find(key); {
 	case v == nobody:
-		p.set(key, who.slot)
+		p.set(key, who.slot())
 	case v&listBit != 0:
 		l := v &^ listBit
 		p.lists[l] = appendOnce(p.lists[l], who)
-	case v != who.slot:
+	case v != who.slot():
 		list := make([]posting, 2, 4)
-		list[0], list[1] = posting{slot: v, sign: glances[v].sign()}, who
+		list[0], list[1] = glances[v].posting(v), who
 		if n := len(p.free); n > 0 {
 			l := p.free[n-1]
 			p.free = p.free[:n-1]
@@ -305,7 +364,7 @@ func (p *postings) remove(key uint64, slot uint32) {
 	list := without(p.lists[l], slot)
 	p.lists[l] = list
 	if len(list) == 1 {
-		p.set(key, list[0].slot)
+		p.set(key, list[0].slot())
 		p.lists[l] = nil
 		p.free = append(p.free, l)
 	}
@@ -327,7 +386,7 @@ func (p *postings) many(found uint32) int {
 
 func without(list []posting, slot uint32) []posting {
 	for i := range list {
-		if list[i].slot == slot {
+		if list[i].slot() == slot {
 			list[i] = list[len(list)-1]
 			return list[:len(list)-1]
 		}

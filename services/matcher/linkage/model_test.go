@@ -142,8 +142,9 @@ func TestComparingAllocatesNothing(t *testing.T) {
 		for slot := range r.people {
 			r.compare(&s.query, &r.people[slot], floorWeight*16, &s.out)
 			r.relatives(&s.query, &s.out)
-			r.glance(s, uint32(slot), &r.glances[slot], 1<<20)
+			r.mark(s, uint32(slot), 1<<20)
 		}
+		r.glanceAll(s, 1<<20)
 	}); n != 0 {
 		t.Errorf("got %v allocations for 50 comparisons, want none", n)
 	}

@@ -143,3 +143,30 @@ func TestTheIndexFindsOddPeopleUnderOddModels(t *testing.T) {
 		t.Errorf("got %d answers, want enough to prove something", found)
 	}
 }
+
+// Of the words of a vocabulary, only those are compared whose shapes allow that
+// they are alike.
+func TestNoTwoAlikeAreTakenForUnlikeByTheirShapes(t *testing.T) {
+	c := crowd{rand.New(rand.NewPCG(5, 5))}
+	known := linkage.KnownNames()
+	for range 60_000 {
+		a := known[c.r.IntN(len(known))]
+		b := known[c.r.IntN(len(known))]
+		switch c.r.IntN(5) {
+		case 0:
+			b = c.typo(a)
+		case 1:
+			b = c.typo(c.typo(a))
+		case 2:
+			b = a[:1+c.r.IntN(len(a))]
+		case 3:
+			b = c.typo(b)
+		}
+		if linkage.Unseen(a, b) {
+			t.Fatalf("%q and %q are alike, and their shapes say they are not", a, b)
+		}
+		if linkage.Unseen(b, a) {
+			t.Fatalf("%q and %q are alike, and their shapes say they are not", b, a)
+		}
+	}
+}

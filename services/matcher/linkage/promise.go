@@ -18,6 +18,8 @@ type promises struct {
 	list []promise
 	// What the parts promise at least, whoever they are.
 	leastSurname, leastFore, leastMiddle weight
+	// What the middle names of somebody with one name promise, when they have some.
+	middleUnlike weight
 	// What it costs when a middle name is the first, or the names are reversed.
 	callCost, reverseCost weight
 	// A query's surname is written in several parts by somebody: so much it promises then.
@@ -34,35 +36,66 @@ type promises struct {
 
 const never weight = 1 << 20
 
-// of is the most that somebody's names can bring.
-func (p *promises) of(g *glance) weight {
-	surname, forename, middle := p.leastSurname, p.leastFore, p.leastMiddle
-	reversedSurname, reversedForename := p.leastSurname, p.leastFore
-	called := -never
-	if g.flags&severalParts != 0 {
-		surname = max(surname, p.joined)
-		reversedSurname = max(reversedSurname, p.joined)
+// promised gathers what the words of somebody's names promise.
+type promised struct {
+	surname, forename, middle         weight
+	reversedSurname, reversedForename weight
+	called                            weight
+	middles                           bool // there are some
+}
+
+func (p *promises) begin(flags uint8) promised {
+	a := promised{surname: p.leastSurname, forename: p.leastFore, middle: -never, reversedSurname: p.leastSurname, reversedForename: p.leastFore, called: -never}
+	if flags&severalParts != 0 {
+		a.surname, a.reversedSurname = max(a.surname, p.joined), max(a.reversedSurname, p.joined)
 	}
+	return a
+}
+
+func (p *promises) word(a *promised, id uint32, place uint16) {
+	a.middles = a.middles || place == middlePlace
+	n := p.at[id]
+	if n == 0 {
+		return
+	}
+	x := &p.list[n]
+	switch place {
+	case surnamePlace:
+		a.surname, a.reversedSurname = max(a.surname, x.surname), max(a.reversedSurname, x.reversedSurname)
+	case firstPlace:
+		a.forename, a.reversedForename = max(a.forename, x.forename), max(a.reversedForename, x.reversedForename)
+		a.called = max(a.called, x.risen)
+	default:
+		a.middle, a.called = max(a.middle, x.middle), max(a.called, x.called)
+	}
+}
+
+func (p *promises) sum(a *promised, flags uint8) weight {
+	given := max(a.middle, p.middleUnlike)
+	if !a.middles || flags&otherNames != 0 {
+		given = max(a.middle, p.leastMiddle)
+	}
+	// Neither reversed nor called by a middle name need middle names be compared.
+	return max(a.surname+a.forename+given, a.surname+a.called+p.callCost,
+		a.reversedSurname+a.reversedForename+max(a.middle, p.leastMiddle)+p.reverseCost)
+}
+
+// of is the most that somebody's names can bring, by a glance.
+func (p *promises) of(g *glance) weight {
+	a := p.begin(g.flags)
 	parts := g.parts
 	for _, id := range g.words[:g.count] {
-		place := parts & 3
+		p.word(&a, id, parts&3)
 		parts >>= 2
-		n := p.at[id]
-		if n == 0 {
-			continue
-		}
-		x := &p.list[n]
-		switch place {
-		case surnamePlace:
-			surname, reversedSurname = max(surname, x.surname), max(reversedSurname, x.reversedSurname)
-		case firstPlace:
-			forename, reversedForename = max(forename, x.forename), max(reversedForename, x.reversedForename)
-			called = max(called, x.risen)
-		default:
-			middle, called = max(middle, x.middle), max(called, x.called)
-		}
 	}
-	return max(surname+forename+middle, surname+called+p.callCost, reversedSurname+reversedForename+middle+p.reverseCost)
+	return p.sum(&a, g.flags)
+}
+
+// ofMany is the same of somebody who has more names than a glance shows.
+func (p *promises) ofMany(g *glance, rec *record) weight {
+	a := p.begin(g.flags)
+	rec.eachPlaced(func(id uint32, place uint16) { p.word(&a, id, place) })
+	return p.sum(&a, g.flags)
 }
 
 // put returns the term's promise. Should there be more terms than numbers, the
@@ -99,6 +132,12 @@ func (r *Register) promise(s *search) {
 	p.leastMiddle = max(0, w[middleField][middleUnlike].plain)
 	if !q.whole {
 		p.leastSurname, p.leastFore = max(p.leastSurname, 0), max(p.leastFore, 0)
+	}
+	p.middleUnlike = w[middleField][middleUnlike].plain
+	for i := range q.names {
+		if len(q.names[i].fore) < 2 {
+			p.middleUnlike = p.leastMiddle
+		}
 	}
 	forms := w[formField]
 	p.callCost = forms[formMiddle].plain - q.most[formField]
@@ -208,9 +247,9 @@ func (p *promises) hash() {
 		put(&p.middles[x.id%signMiddles], mid)
 		surname, forename, middle = max(surname, sur), max(forename, fore), max(middle, mid)
 	}
-	// Two surnames pass the first look, and then have one of their own.
-	p.surnames[signSurnames], p.surnames[signUnknown], p.middles[signMiddles] = never, never, middle
 	p.forenamed = forename + middle
 	// Also for those whose names are missing, or of several parts.
 	p.most = max(0, surname+p.leastSurname, p.joined) + max(0, forename+p.leastFore) + middle + p.leastMiddle
+	// Two surnames pass the first look, and then have one of their own.
+	p.surnames[signSurnames], p.surnames[signUnknown], p.middles[signMiddles] = never, p.most-p.leastSurname-p.leastFore-p.leastMiddle, middle
 }

@@ -41,7 +41,6 @@ func New(model *Model) *Register {
 		near:  &neighbours{},
 		names: vocabulary{ids: map[string]uint32{}},
 		texts: texts{ids: map[string]uint32{}},
-		keys:  postings{one: map[uint64]uint32{}},
 	}
 	r.scratch.New = func() any { return &search{} }
 	return r
@@ -210,17 +209,20 @@ func (r *Register) insert(id casework.PersonID, f facts, raw string) {
 		r.texts.count[rec.work-1]++
 	}
 	g := rec.glance()
-	who := posting{sign: g.sign()}
+	slot := uint32(len(r.people))
 	if k := len(r.free); k > 0 {
-		who.slot = r.free[k-1]
+		slot = r.free[k-1]
 		r.free = r.free[:k-1]
-		r.people[who.slot], r.glances[who.slot] = rec, g
+		r.people[slot], r.glances[slot] = rec, g
 	} else {
-		who.slot = uint32(len(r.people))
+		if slot > slotMask {
+			panic("linkage: a register of more than 67 million people")
+		}
 		r.people = append(r.people, rec)
 		r.glances = append(r.glances, g)
 	}
-	r.slots[id] = who.slot
+	who := g.posting(slot)
+	r.slots[id] = slot
 	rec.eachKey(func(key uint64) { r.keys.add(key, who, r.glances) })
 	rec.eachName(func(t uint32, surname bool) {
 		term := &r.names.terms[t]
@@ -329,7 +331,7 @@ func (r *Register) lacks(rec *record, by int) {
 }
 
 func appendOnce(list []posting, who posting) []posting {
-	if n := len(list); n > 0 && list[n-1].slot == who.slot {
+	if n := len(list); n > 0 && list[n-1].who == who.who {
 		return list
 	}
 	return append(list, who)

@@ -25,6 +25,7 @@ type search struct {
 	out      outcome
 	looked   int
 	glanced  int
+	swept    int
 	promises promises
 	// The most that comparisons bring which have no lists.
 	elsewhere weight
@@ -34,11 +35,28 @@ type search struct {
 	marked  [64]uint32
 	fetched [64]glance
 	marks   int
+	// Keys to sweep, what stands under them, and the lists of those.
+	keys  [64]uint64
+	found [64]uint32
+	lists [64][]posting
+	wants [64]weight // what the names of each list must promise
+	held  int
+	read  uint32 // of what was fetched ahead of its use; it means nothing
 	// The most that a date of birth still brings.
 	born weight
+	// The same by the class of the year, from here on and from the start.
+	years, byYear [64]weight
 	// What each sex brings, by the flags of a glance.
 	sexes   [4]weight
 	mostSex weight
+	// What is known to be lost by the numbers a person has, none of which is the query's, by the flags of a glance.
+	unlikeNumbers [4]weight
+	// The date of birth weighed last.
+	dated     uint32
+	datedBits weight
+	// Whom to look at next.
+	close  [64]uint32
+	closes int
 }
 
 type hit struct {
@@ -119,7 +137,7 @@ func (r *Register) scores(into []Score, subject Subject, threshold float64, ever
 // search fills s.hits with everybody who reaches the threshold on their own
 // evidence, sorted. The caller holds the lock.
 func (r *Register) search(s *search, subject Subject, threshold float64, everybody bool) {
-	s.hits, s.looked, s.glanced = s.hits[:0], 0, 0
+	s.hits, s.looked, s.glanced, s.swept = s.hits[:0], 0, 0, 0
 	r.prepare(&s.query, subject)
 	if len(r.slots) == 0 {
 		return
@@ -135,6 +153,7 @@ func (r *Register) search(s *search, subject Subject, threshold float64, everybo
 		}
 	} else {
 		r.plan(s, least)
+		r.boundYears(s)
 		r.follow(s, least)
 	}
 	slices.SortFunc(s.hits, func(a, b hit) int {
@@ -203,6 +222,24 @@ func (r *Register) ScoresOf(into []Score, subject Subject, people []casework.Per
 		into = append(into, Score{Person: id, Bits: w.bits(), Probability: w.probability()})
 	}
 	return into
+}
+
+// Effort is what a search took, in counts that no other work on the machine
+// changes.
+type Effort struct {
+	Listed   int // people gone through in lists, by a hash of their names
+	Glanced  int // people glanced at
+	Compared int // people compared with
+}
+
+// Effort searches and tells what it took.
+func (r *Register) Effort(subject Subject, threshold float64) Effort {
+	s := r.scratch.Get().(*search)
+	defer r.scratch.Put(s)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.search(s, subject, threshold, false)
+	return Effort{Listed: s.swept, Glanced: s.glanced, Compared: s.looked}
 }
 
 // PriorBits is the weight of a match before anything is compared.
