@@ -23,7 +23,7 @@ type auditHead struct {
 }
 
 func (auditHead) Help() string {
-	return `A chain does not show that its end was cut off, nor that all of it was made anew. Its head, kept where the database's administrator cannot change it, does: give it to "audit verify". Every process logs it each minute, too.
+	return `A chain does not show that its end was cut off, nor that all of it was made anew. Its head, kept where the database's administrator cannot change it, does: give it to "audit verify". Every minute it is logged and published on the stream AUDIT, too.
 
 Example:
   reportable audit head --append /mnt/elsewhere/heads.txt`
@@ -91,7 +91,7 @@ func (v auditVerify) kept() ([]postgres.Seal, error) {
 }
 
 func (auditVerify) Help() string {
-	return `Exits with 1 if a line or a seal was changed, removed or put in behind the sealer's back. Without a head that was kept elsewhere it cannot see that the end was cut off, or that the whole was made anew.
+	return `Exits with 1 if a line or a seal was changed, removed or put in behind the sealer's back. Without a head that was kept elsewhere it cannot see that the end was cut off, or that the whole was made anew: it asks for those on the stream of NATS_URL, and takes others with --head and --heads. Every day the services do the same by themselves.
 
 Example:
   reportable audit verify --json
@@ -108,6 +108,11 @@ func (v auditVerify) Run(ctx context.Context, c *run.Config, to terminal) error 
 		return err
 	}
 	defer done()
+	published, err := run.PublishedHeads(ctx, c)
+	if err != nil {
+		fmt.Fprintf(to.err, "The heads that were published cannot be read: %v\n", err)
+	}
+	kept = append(kept, published...)
 	progress, finish := to.progress("verifying", -1)
 	proof, err := db.VerifyAudit(ctx, progress, kept...)
 	finish()

@@ -40,6 +40,7 @@ var kinds = map[string]func(*testing.T, Event) Event{
 	"enquiries.asked":      roundTrip[EnquiryAsked],
 	"enquiries.answered":   roundTrip[EnquiryAnswered],
 	"disclosures.received": roundTrip[DisclosureReceived],
+	"audit.sealed":         roundTrip[AuditSealed],
 }
 
 func TestEveryExampleKeepsToItsSchemaAndItsGoType(t *testing.T) {

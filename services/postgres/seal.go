@@ -18,9 +18,9 @@ import (
 // The trail is a chain: each line is sealed with a hash over itself and the
 // hash before it, so that nothing can be changed, removed or put between
 // without breaking every seal that follows. A chain cannot show that its end
-// was cut off, or that all of it was computed anew: for that the head is
-// logged every minute, and printed by audit head, to be kept in another place
-// and given to audit verify.
+// was cut off, or that all of it was computed anew: for that the head is logged and
+// published every minute (head.go), and printed by audit head, to be kept in
+// another place and given to audit verify.
 
 // sealing is the advisory lock of the one sealer.
 const sealing = 0x7365616c // "seal"

@@ -2,7 +2,7 @@
 // speaks NATS: the embedded server, the streams, the relay that publishes what
 // PostgreSQL holds, and the reading of it.
 //
-//	table event → Relay → INCIDENTS, CASELOAD, MATCHES, ACTIONS → Read → Handle
+//	table event → Relay → INCIDENTS, CASELOAD, MATCHES, ACTIONS, AUDIT → Read → Handle
 //
 // JetStream is the transport, never the record. Every event is a row in
 // PostgreSQL first, so a stream may be lost and made anew; and whoever reads an

@@ -389,6 +389,37 @@ func TestTwoReadersOfOneNameShareTheWork(t *testing.T) {
 	d.expect(t, want...)
 }
 
+func TestHeadsOfTheTrailAreKeptWhereNobodyTakesThemBack(t *testing.T) {
+	cfg := natstest.Config(t)
+	conn, js, o := natstest.Connect(t, cfg), natstest.JetStream(t, cfg), &outbox{}
+	wake := relay(t, conn, o)
+	for n := range 20 {
+		o.add(events.AuditSealed{Seq: int64(n + 1), Hash: strings.Repeat("0a", 32)})
+	}
+	wake()
+	var heads []events.AuditSealed
+	for began := time.Now(); len(heads) < 20 && time.Since(began) < patience; {
+		var err error
+		if heads, err = conn.AuditHeads(t.Context(), 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(heads) != 20 || heads[0].Seq != 20 || heads[19].Seq != 1 || heads[0].Hash != strings.Repeat("0a", 32) {
+		t.Fatalf("got %d heads, want all 20, the newest first", len(heads))
+	}
+	some, err := conn.AuditHeads(t.Context(), 5)
+	if err != nil || len(some) < 4 || len(some) > 5 || some[0].Seq != 20 {
+		t.Errorf("got %d heads and %v, want five at most, the newest among them", len(some), err)
+	}
+	kept, err := js.Stream(t.Context(), stream.Audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept.Purge(t.Context()) == nil || kept.DeleteMsg(t.Context(), 1) == nil {
+		t.Error("a head was taken back")
+	}
+}
+
 func TestWatchingSeesWhatIsPublishedFromNowOn(t *testing.T) {
 	conn, o := natstest.New(t), &outbox{}
 	seen := make(chan stream.Event, 10)

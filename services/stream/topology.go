@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/reportable-incidents/reportable/schemas/events"
 )
 
 // The streams, by the part of the way they cover.
@@ -16,6 +18,7 @@ const (
 	Caseload  = "CASELOAD"  // caseload → matcher
 	Matches   = "MATCHES"   // matcher, desk → notifier
 	Actions   = "ACTIONS"   // notifier, desk, feed → notifier, desk, outside consumers
+	Audit     = "AUDIT"     // every process → the proof of the trail, outside consumers
 )
 
 const (
@@ -31,6 +34,9 @@ var streams = []jetstream.StreamConfig{
 	{Name: Caseload, Subjects: []string{"caseload.changed"}, MaxAge: 7 * day, MaxBytes: 16 * megabyte},
 	{Name: Matches, Subjects: []string{"matches.*"}, MaxAge: 7 * day, MaxBytes: 256 * megabyte},
 	{Name: Actions, Subjects: []string{"actions.*", "decisions.recorded", "enquiries.*", "disclosures.received"}, MaxAge: 30 * day, MaxBytes: 512 * megabyte},
+	// Heads of the audit trail: who may change the database cannot take one back
+	// here, nor may who is connected.
+	{Name: Audit, Subjects: []string{"audit.sealed"}, MaxAge: 400 * day, MaxBytes: 64 * megabyte, DenyDelete: true, DenyPurge: true},
 }
 
 // duplicateWindow is how long the server forgets a second message of one id.
@@ -117,4 +123,36 @@ func (c *Conn) ensureReader(ctx context.Context, r Reader) (jetstream.Consumer, 
 		return nil, fmt.Errorf("read %s as %s: %w", r.Stream, r.Name, err)
 	}
 	return consumer, nil
+}
+
+// AuditHeads are heads of the audit trail that were published, the newest among
+// them, and for the rest some of all that are kept, evenly, at most so many.
+func (c *Conn) AuditHeads(ctx context.Context, most int) ([]events.AuditSealed, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	s, err := c.js.Stream(ctx, Audit)
+	if err != nil {
+		return nil, fmt.Errorf("read the heads of the audit trail: %w", err)
+	}
+	state := s.CachedInfo().State
+	if state.Msgs == 0 {
+		return nil, nil
+	}
+	step := max(1, (state.LastSeq-state.FirstSeq)/uint64(max(1, most-1))+1)
+	var heads []events.AuditSealed
+	for at := state.LastSeq; at >= state.FirstSeq && at > 0; at -= min(at, step) {
+		m, err := s.GetMsg(ctx, at)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // it has just grown too old
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read head %d of the audit trail: %w", at, err)
+		}
+		said, err := events.Decode[events.AuditSealed](event(m.Header, m.Subject, m.Data))
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, said.AdditionalInformation)
+	}
+	return heads, nil
 }

@@ -20,7 +20,7 @@ func (w *World) Messages() (text string, n int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var b strings.Builder
-	for _, name := range []string{stream.Incidents, stream.Caseload, stream.Matches, stream.Actions} {
+	for _, name := range []string{stream.Incidents, stream.Caseload, stream.Matches, stream.Actions, stream.Audit} {
 		consumer, err := w.Streams().OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
 		if err != nil {
 			w.Fatal(err)

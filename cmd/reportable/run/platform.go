@@ -47,6 +47,7 @@ func (p *Platform) foundation() []Service {
 	return []Service{
 		{"audit sealer", func(ctx context.Context) error { p.DB.RunSealer(ctx); return nil }},
 		{"audit head", p.tellHead},
+		{"audit proof", p.prove},
 		{"counter", func(ctx context.Context) error { p.DB.RunCounter(ctx); return nil }},
 		{"relay", func(ctx context.Context) error {
 			return stream.NewRelay(p.Stream, p.DB, p.DB.Listen(ctx, "event")).Run(ctx)
@@ -85,23 +86,4 @@ func StreamsReady(ctx context.Context, c *Config) error {
 	}
 	defer conn.Close()
 	return conn.Ready()
-}
-
-// tellHead logs the head of the audit trail each minute in which it moved: in
-// the logs it is where the database's administrator cannot change it.
-func (p *Platform) tellHead(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	told := int64(-1)
-	for {
-		if head, err := p.DB.AuditHead(ctx); err == nil && head.Seq != told {
-			told = head.Seq
-			p.Log.Info("the head of the audit trail", "head", head.String())
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }
