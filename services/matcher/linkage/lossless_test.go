@@ -2,6 +2,7 @@ package linkage_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -196,5 +197,153 @@ func TestTheIndexFindsWhatComparingWithEverybodyFinds(t *testing.T) {
 				t.Errorf("got %d answers, want enough to prove something", found)
 			}
 		})
+	}
+}
+
+// A register lives: it grows and shrinks by thousands, people move and change
+// their names, and what was rare becomes common. At every size it still finds
+// what comparing with everybody finds, and what a register filled at once finds.
+func TestTheIndexFindsEverybodyWhileTheRegisterGrowsAndShrinks(t *testing.T) {
+	c := crowd{rand.New(rand.NewPCG(11, 3))}
+	r := linkage.New(linkage.Default())
+	people := map[casework.PersonID]casework.Identity{}
+	next := casework.PersonID(1)
+	add := func(i casework.Identity) {
+		people[next] = i
+		r.Put(next, i)
+		next++
+	}
+	ids := func() []casework.PersonID { return slices.Sorted(maps.Keys(people)) }
+	steps := []struct {
+		name   string
+		change func()
+	}{
+		{"filled", func() {
+			for range 5000 {
+				add(c.person())
+			}
+		}},
+		{"halved", func() {
+			for _, id := range ids() {
+				if c.r.IntN(2) == 0 {
+					delete(people, id)
+					r.Remove(id)
+				}
+			}
+		}},
+		{"half of them changed", func() {
+			for _, id := range ids() {
+				if c.r.IntN(2) == 0 {
+					people[id] = c.odd(c.heard(people[id]))
+					r.Put(id, people[id])
+				}
+			}
+		}},
+		{"a rare name become common", func() {
+			for k := range 1500 {
+				i := c.person()
+				i.Surname = "Zzyzx"
+				if k%2 == 0 {
+					i.Forenames, i.Postcode = "Xavier", "CF1 1AA"
+				}
+				if k%5 == 0 {
+					i.DateOfBirth = casework.Date{Year: 1985, Month: 1, Day: 1}
+				}
+				add(i)
+			}
+		}},
+		{"a few left", func() {
+			for _, id := range ids() {
+				if c.r.IntN(40) > 0 {
+					delete(people, id)
+					r.Remove(id)
+				}
+			}
+		}},
+		{"filled again", func() {
+			for range 2000 {
+				add(c.person())
+			}
+		}},
+	}
+	found := 0
+	for _, step := range steps {
+		step.change()
+		again := linkage.New(linkage.Default())
+		all := ids()
+		for _, id := range all {
+			again.Put(id, people[id])
+		}
+		for n := range 40 {
+			query := c.heard(people[all[c.r.IntN(len(all))]])
+			if n%8 == 0 {
+				query = c.odd(query)
+			}
+			subject, threshold := linkage.Subject{Identity: query}, []float64{.1, .5, .2, .3}[n%4]
+			got := r.Scores(nil, subject, threshold)
+			if d := cmp.Diff(r.ScoresOfEverybody(nil, subject, threshold), got); d != "" {
+				t.Fatalf("%s, %d people, threshold %v: the index and the whole register differ (-everybody +index):\n%s", step.name, len(all), threshold, d)
+			}
+			if d := cmp.Diff(again.Scores(nil, subject, threshold), got); d != "" {
+				t.Fatalf("%s, %d people, threshold %v: a register filled at once differs (-at once +living):\n%s", step.name, len(all), threshold, d)
+			}
+			found += len(got)
+		}
+	}
+	if found < 100 {
+		t.Errorf("got %d answers, want enough to prove something", found)
+	}
+}
+
+// Whoever asks for what everybody has, or writes down all that a form has room
+// for, makes the matcher look at no more people than the register holds.
+func TestNoQueryTouchesMoreThanTheRegisterHolds(t *testing.T) {
+	c := crowd{rand.New(rand.NewPCG(12, 3))}
+	r := linkage.New(linkage.Default())
+	people := c.fill(r, 4000)
+	for name, query := range hostile(people) {
+		t.Run(name, func(t *testing.T) {
+			subject := linkage.Subject{Identity: query}
+			for _, threshold := range []float64{.1, .5} {
+				e := r.Effort(subject, threshold)
+				// A list may be gone through for the name and again for the name reversed.
+				if e.Listed > 3*len(people) || e.Glanced > 2*len(people) || e.Compared > len(people) {
+					t.Errorf("threshold %v: got %+v for a register of %d", threshold, e, len(people))
+				}
+				if d := cmp.Diff(r.ScoresOfEverybody(nil, subject, threshold), r.Scores(nil, subject, threshold)); d != "" {
+					t.Errorf("threshold %v: the index and the whole register differ (-everybody +index):\n%s", threshold, d)
+				}
+			}
+		})
+	}
+}
+
+// hostile are queries that ask for what is commonest, or for very much.
+func hostile(people []casework.Identity) map[string]casework.Identity {
+	jones := casework.Identity{Name: casework.Name{Forenames: "David", Surname: "Jones"}}
+	born := casework.Date{Year: 1985, Month: 1, Day: 1}
+	newYear := jones
+	newYear.DateOfBirth, newYear.Sex = born, casework.Male
+	aliases := newYear
+	for i := range 30 {
+		aliases.Aliases = append(aliases.Aliases, crowdForenames[i%len(crowdForenames)]+" "+crowdForenames[(i+3)%len(crowdForenames)]+" "+crowdSurnames[i%len(crowdSurnames)])
+	}
+	all := aliases
+	all.Forenames, all.Surname = strings.Join(crowdForenames, " "), strings.Join(crowdSurnames, " ")
+	all.Place = people[0].Place
+	for _, p := range people[:200] {
+		all.Previous = append(all.Previous, p.Place)
+		all.PNCs, all.CROs = append(all.PNCs, p.PNCs...), append(all.CROs, p.CROs...)
+	}
+	return map[string]casework.Identity{
+		"the commonest name":               jones,
+		"the commonest name, on 1 January": newYear,
+		"a date of birth alone":            {DateOfBirth: born},
+		"a year of birth alone":            {DateOfBirth: casework.Date{Year: 1985}},
+		"a postcode alone":                 {Place: casework.Place{Postcode: people[0].Postcode}},
+		"initials alone":                   {Name: casework.Name{Forenames: "D", Surname: "J"}},
+		"thirty aliases":                   aliases,
+		"everything at once":               all,
+		"nothing":                          {},
 	}
 }

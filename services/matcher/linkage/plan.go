@@ -331,6 +331,9 @@ func (r *Register) nameCourse(s *search, f field) {
 	}
 	middles := false
 	for i := range q.names {
+		if n := &q.names[i]; f == surnameField && len(n.sur) == 0 || f == forenameField && len(n.fore) == 0 {
+			rest = max(rest, 0) // nothing is compared with it
+		}
 		middles = middles || f == forenameField && len(q.names[i].fore) > 1
 	}
 	wm := m.weights[middleField]

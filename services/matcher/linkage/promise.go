@@ -1,5 +1,7 @@
 package linkage
 
+import "slices"
+
 // promise is the most that a term of somebody's name can bring the query,
 // wherever it may stand: as surname, first forename and middle name; as surname
 // and forename when the names are reversed; as a middle name that is the query's
@@ -133,11 +135,9 @@ func (r *Register) promise(s *search) {
 	if !q.whole {
 		p.leastSurname, p.leastFore = max(p.leastSurname, 0), max(p.leastFore, 0)
 	}
-	p.middleUnlike = w[middleField][middleUnlike].plain
-	for i := range q.names {
-		if len(q.names[i].fore) < 2 {
-			p.middleUnlike = p.leastMiddle
-		}
+	p.middleUnlike = p.leastMiddle
+	if len(q.names) > 0 && !slices.ContainsFunc(q.names, func(n queryName) bool { return len(n.fore) < 2 }) {
+		p.middleUnlike = w[middleField][middleUnlike].plain
 	}
 	forms := w[formField]
 	p.callCost = forms[formMiddle].plain - q.most[formField]

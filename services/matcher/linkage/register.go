@@ -317,11 +317,13 @@ func (r *Register) lacks(rec *record, by int) {
 			r.without[f] += by
 		}
 	}
-	sur, fore := false, false
-	rec.eachName(func(_ uint32, surname bool) {
-		sur = sur || surname
-		fore = fore || !surname
-	})
+	// Of somebody with an alias, a single name that lacks a part is enough.
+	sur, fore := len(rec.names) > 0, len(rec.names) > 0
+	for w := rec.names; len(w) > 0; {
+		ns, nf := int(w[0]&0xff), int(w[0]>>8&0xff)
+		sur, fore = sur && ns > 0, fore && nf > 0
+		w = w[1+ns+nf:]
+	}
 	if !sur {
 		r.without[surnameField] += by
 	}
