@@ -3,8 +3,6 @@ package desk
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -27,9 +25,6 @@ type actionPage struct {
 	Typed        casework.Item // an answer that was not taken, as it was typed
 	Elsewhere    string        // where the action is done, if it is not here
 }
-
-// reason is one value that made a rule of the policy true.
-type reason struct{ Name, Value string }
 
 // action shows what is to be done about whom, and why. Opening it does not
 // acknowledge it: a button does.
@@ -96,24 +91,6 @@ func (v *visit) readAction() (postgres.ActionView, error) {
 		return postgres.ActionView{}, err
 	}
 	return v.DB.Action(v.Context(), v.me.ID, casework.ActionID(id))
-}
-
-// reasonsOf puts the rule's values in an order that does not change.
-func reasonsOf(why map[string]any) []reason {
-	var all []reason
-	for name, value := range why {
-		text := fmt.Sprint(value)
-		if list, ok := value.([]any); ok {
-			parts := make([]string, len(list))
-			for i, p := range list {
-				parts[i] = fmt.Sprint(p)
-			}
-			text = strings.Join(parts, ", ")
-		}
-		all = append(all, reason{name, text})
-	}
-	slices.SortFunc(all, func(a, b reason) int { return strings.Compare(a.Name, b.Name) })
-	return all
 }
 
 // acknowledge records that the owner has seen an action.

@@ -2,6 +2,8 @@ package desk
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -14,7 +16,14 @@ type homePage struct {
 	Mine      string // where the viewer's own actions are
 	Sign      *int   // decisions to countersign
 	Escalated *int
+	Others    []navItem // where nothing waits to be counted
 }
+
+// About is the part of a page's key that its description on the start page has too.
+func (n navItem) About() string { return strings.TrimPrefix(n.Key, "nav.") }
+
+// countedCards are the pages whose cards say how much waits there.
+var countedCards = []string{"/matches", "/actions", "/duty", "/victims", "/countersign", "/escalated"}
 
 // home shows each part that the viewer plays, with how much waits there.
 func home(v *visit) error {
@@ -22,6 +31,7 @@ func home(v *visit) error {
 	if err != nil {
 		return err
 	}
+	p.Others = slices.DeleteFunc(v.navigation(), func(n navItem) bool { return slices.Contains(countedCards, n.Href) })
 	return v.page(http.StatusOK, "home", p)
 }
 

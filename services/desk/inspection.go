@@ -128,6 +128,9 @@ func downloadInspection(format string) func(*visit) error {
 	}
 }
 
+// Several says that the report is of more than one area, so that it has contents.
+func (p inspectionPage) Several() bool { return len(p.Areas) > 1 }
+
 // Days are the two ends of the period.
 func (inspectionPage) Days() []string { return []string{"from", "to"} }
 

@@ -113,7 +113,7 @@ func TestResponseTimesAreDrawnBesideTheirTargets(t *testing.T) {
 	manager := w.as(t, "manager")
 	row := "tr[data-time='decision high'] td"
 	manager.get("/times").status(http.StatusOK).count("figure[data-stage=decision] rect", 2).count("figure line", 1).
-		sees("figure[data-stage=decision] text", "High").sees(row, "4 hours").sees(row, "2 (66%)").sees(row, "over the target")
+		sees("figure[data-stage=decision] .desk-chart__label", "High").sees(row, "4 hours").sees(row, "2 (66%)").sees(row, "over the target")
 	manager.get("/times?priority=urgent").sees("main", "No stage was reached").count("figure", 0)
 	manager.get("/times?team="+scene.Team).sees(row, "3").count("figure", 1)
 	manager.get("/times?team=" + scene.OtherTeam).status(http.StatusNotFound)

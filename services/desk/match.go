@@ -102,6 +102,7 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		return err
 	}
 	p.Timeline = viewTimeline(slices.DeleteFunc(entries, func(e postgres.TimelineEntry) bool { return e.Match == m.ID }), v.now)
+	p.Timeline.Frequent = false // of the last few nothing can be said of how often
 	v.viewed("match", m.ID, map[string]any{"incident": m.IncidentID, "revision": m.Revision, "person": m.Person.ID, "seen": m.Seen})
 	return v.page(status, "match", p, mistakes...)
 }

@@ -46,13 +46,14 @@ type timelineView struct {
 	Last30, Last90, Last365 int
 	Months                  []month // the last twelve, the oldest first
 	Most                    int
+	Frequent                bool // the page says how often, too
 }
 
 // month is one column of the chart.
 type month struct {
-	Month        time.Month
-	Year, Count  int
-	X, Y, H, Mid int
+	Month       time.Month
+	Year, Count int
+	Y, H        int
 }
 
 func viewTimeline(entries []postgres.TimelineEntry, now time.Time) timelineView {
@@ -80,13 +81,13 @@ func viewTimeline(entries []postgres.TimelineEntry, now time.Time) timelineView 
 			}
 		}
 	}
-	const width, height = 44, 60
+	const height = 60
 	for i := range v.Months {
 		m := &v.Months[i]
-		m.X, m.Mid = i*width+4, i*width+width/2
 		m.H = m.Count * height / max(v.Most, 1)
-		m.Y = height - m.H + 16
+		m.Y = height - m.H
 	}
+	v.Frequent = len(entries) > 0
 	return v
 }
 

@@ -86,19 +86,16 @@ func (v *visit) counted(pdu string) (c postgres.Counted, places []postgres.Overs
 // stageChart is one stage, as bars by priority on a scale of its own: stages
 // take from milliseconds to weeks.
 type stageChart struct {
-	Stage  casework.Stage
-	Rows   []chartRow
-	Height int
+	Stage casework.Stage
+	Rows  []chartRow
 }
 
+// chartRow has the ends of its bars in hundredths of the width. Words stand above
+// each bar, so that they keep their size on a phone.
 type chartRow struct {
 	casework.ResponseTime
-	Y, TextY                  int
 	MedianW, NinetiethW, Mark float64
 }
-
-// Narrow, so that it can still be read on a phone: words stand above each bar.
-const chartWidth, chartLine = 470.0, 56
 
 func chartsOf(all []casework.ResponseTime) []stageChart {
 	var charts []stageChart
@@ -114,20 +111,14 @@ func chartsOf(all []casework.ResponseTime) []stageChart {
 		for _, r := range charts[i].Rows {
 			longest = max(longest, r.Ninetieth, r.Target)
 		}
-		x := func(d time.Duration) float64 { return chartWidth * float64(d) / float64(longest) }
+		x := func(d time.Duration) float64 { return 99 * float64(d) / float64(longest) }
 		for n := range charts[i].Rows {
 			r := &charts[i].Rows[n]
-			r.Y, r.TextY = n*chartLine+26, n*chartLine+16
-			r.MedianW, r.NinetiethW, r.Mark = max(2, x(r.Median)), max(2, x(r.Ninetieth)), x(r.Target)
+			r.MedianW, r.NinetiethW, r.Mark = max(0.5, x(r.Median)), max(0.5, x(r.Ninetieth)), x(r.Target)
 		}
-		charts[i].Height = len(charts[i].Rows) * chartLine
 	}
 	return charts
 }
-
-// MarkTop and MarkBottom are the ends of the line at the target.
-func (r chartRow) MarkTop() int    { return r.Y - 4 }
-func (r chartRow) MarkBottom() int { return r.Y + 22 }
 
 // Share is how many of a hundred kept the target.
 func share(r casework.ResponseTime) int {

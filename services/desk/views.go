@@ -1,14 +1,14 @@
 package desk
 
 import (
+	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
@@ -38,6 +38,13 @@ func views(w words) template.FuncMap {
 		"share":     share,
 		"percentof": percentOf,
 		"rule":      w.rule,
+		"fact":      w.fact,
+		"factvalue": w.factValue,
+		"flag":      w.flag,
+		"compared":  w.compared,
+		"period":    w.period,
+		"whole":     whole,
+		"details":   details,
 	}
 }
 
@@ -59,6 +66,8 @@ var colours = map[string]string{
 	"priority.urgent": "red", "priority.high": "orange", "priority.standard": "grey",
 	"enquiry.asked": "blue", "enquiry.taken": "turquoise", "enquiry.answered": "green", "enquiry.ended": "grey",
 	"finding.pass": "green", "finding.partial": "yellow", "finding.fail": "red",
+	"standing.standing.custody": "purple", "standing.standing.restricted": "purple", "standing.standing.recalled": "red",
+	"standing.standing.atlarge": "red", "standing.standing.warrant": "red",
 	"rosh.low": "green", "rosh.medium": "blue", "rosh.high": "red", "rosh.very_high": "red",
 }
 
@@ -78,6 +87,71 @@ func (w words) date(d casework.Date) string {
 		return fmt.Sprintf("%s %d", w.say(fmt.Sprintf("month.%d", d.Month)), d.Year)
 	}
 	return fmt.Sprintf("%d %s %d", d.Day, w.say(fmt.Sprintf("month.%d", d.Month)), d.Year)
+}
+
+// compared is a value as the evidence shows it: a date as people write it, a
+// code in words, and everything else as it was given.
+func (w words) compared(field, value string) string {
+	switch field {
+	case "sex":
+		return w.either("sex", value)
+	case "birth", "date of birth":
+		if d, err := casework.ParseDate(value); err == nil {
+			return w.date(d)
+		}
+	}
+	return value
+}
+
+// period is from when until when: the day once, if it is the same.
+func (w words) period(from, to time.Time) string {
+	switch {
+	case to.IsZero() || to.Equal(from):
+		return w.moment(from)
+	case sameDay(from.In(w.zone), to.In(w.zone)):
+		return w.say("time.sameday", "day", w.day(from), "from", w.clock(from), "to", w.clock(to))
+	}
+	return w.say("time.period", "from", w.moment(from), "to", w.moment(to))
+}
+
+// whole is a number with commas between its thousands, as both languages have it.
+func whole(n any) string {
+	digits := fmt.Sprint(n)
+	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
+
+// details are what a line of the trail says besides, as names and values in an
+// order that does not change. What is empty is left out.
+func details(raw []byte) []string {
+	var all map[string]any
+	if json.Unmarshal(raw, &all) != nil {
+		return []string{string(raw)}
+	}
+	var said []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		text := fmt.Sprint(all[name])
+		switch value := all[name].(type) {
+		case string:
+		case []any:
+			if len(value) > 12 {
+				text = fmt.Sprintf("%d", len(value))
+				name = "how many " + name
+				break
+			}
+			text = strings.Trim(strings.ReplaceAll(text, " ", ", "), "[]")
+		default:
+			if b, err := json.Marshal(value); err == nil {
+				text = string(b)
+			}
+		}
+		if text != "" {
+			said = append(said, name+": "+text)
+		}
+	}
+	return said
 }
 
 // percent never rounds a doubt away.
@@ -184,10 +258,9 @@ func viewPerson(p casework.Person, places postgres.Places) personView {
 // evidenceView is the evidence as a table and as a waterfall.
 type evidenceView struct {
 	casework.Evidence
-	Rows   []evidenceRow
-	Bars   []bar
-	Zero   float64
-	Height int
+	Rows []evidenceRow
+	Bars []bar
+	Zero float64
 }
 
 type evidenceRow struct {
@@ -195,12 +268,12 @@ type evidenceRow struct {
 	Sign string // for, against or neither
 }
 
-// bar is one step of the waterfall: where the sum stood, and where it went.
+// bar is one step of the waterfall: where the sum stood, and where it went, in
+// hundredths of the picture's width.
 type bar struct {
-	Field, Sign  string
-	Bits         float64
-	X, W, LabelX float64
-	Y, TextY     int
+	Field, Sign string
+	Bits        float64
+	X, W        float64
 }
 
 func viewEvidence(e casework.Evidence) evidenceView {
@@ -213,28 +286,28 @@ func viewEvidence(e casework.Evidence) evidenceView {
 	if len(e.Steps) == 0 {
 		return v
 	}
-	const left, width, line = 190.0, 500.0, 28
 	low, high := slices.Min(sums), slices.Max(sums)
-	x := func(bits float64) float64 { return left + width*(bits-low)/max(high-low, 1) }
+	x := func(bits float64) float64 { return math.Round(10000*(bits-low)/max(high-low, 1)) / 100 }
 	add := func(field string, from, to float64) {
-		y := len(v.Bars) * line
 		v.Bars = append(v.Bars, bar{Field: field, Sign: sign(to - from), Bits: to - from,
-			X: x(min(from, to)), W: max(2, x(max(from, to))-x(min(from, to))), LabelX: x(max(from, to)) + 6, Y: y + 4, TextY: y + 18})
+			X: x(min(from, to)), W: max(0.4, x(max(from, to))-x(min(from, to)))})
 	}
 	add("prior", 0, e.Prior)
 	for n, s := range e.Steps {
 		add(s.Field, sums[n+1], sums[n+2])
 	}
 	add("total", 0, sums[len(sums)-1])
-	v.Zero, v.Height = x(0), len(v.Bars)*line+4
+	v.Zero = x(0)
 	return v
 }
 
+// sign is which way a comparison points. Under a quarter of a bit it hardly points
+// at all, and is not to look like a difference.
 func sign(bits float64) string {
 	switch {
-	case bits > 0.005:
+	case bits >= 0.25:
 		return "for"
-	case bits < -0.005:
+	case bits <= -0.25:
 		return "against"
 	}
 	return "neither"
@@ -253,15 +326,4 @@ func storedDate(s string) casework.Date {
 		return casework.Date{}
 	}
 	return d
-}
-
-// rule is what a rule of the policy asks for. A rule of somebody's own policy
-// is shown by its name.
-func (w words) rule(name string) string {
-	if text, ok := w.text["rule."+name]; ok {
-		return text
-	}
-	words := strings.ReplaceAll(strings.ReplaceAll(name, "_", " "), "-", " ")
-	first, size := utf8.DecodeRuneInString(words)
-	return string(unicode.ToUpper(first)) + words[size:]
 }

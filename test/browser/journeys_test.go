@@ -47,51 +47,75 @@ func (b *tab) leaves(path string) {
 	b.Fatalf("the page stays at %s", path)
 }
 
+// way is a language and a window in which somebody makes a journey.
+type way struct {
+	lang string
+	shape
+}
+
+func (w way) String() string { return w.lang + "/" + w.name }
+
+// ways are all four, the commonest first.
+var ways = []way{{"en", wide}, {"cy", narrow}, {"en", narrow}, {"cy", wide}}
+
+// goes opens a tab for somebody who goes that way.
+func (w *world) goes(t *testing.T, by way, who string) *tab {
+	t.Helper()
+	b := w.tab(t, by.shape)
+	b.language(by.lang)
+	b.signIn(who)
+	return b
+}
+
 func TestAnAdministratorClearsTenMatchesByKeyboard(t *testing.T) {
 	w := open(t)
 	p := w.Person(scene.Case{})
-	for i := range 10 {
-		w.Match(scene.Report{Person: p, Due: time.Duration(i+1) * time.Hour})
-	}
-	b := w.tab(t, wide)
-	b.signIn("administrator")
-	b.goTo("/matches")
-	b.tabTo("main tbody a")
-	b.press(kb.Enter)
-	b.leaves("/matches")
-	for i := range 10 {
-		at := b.path()
-		b.tabTo("input[name=verdict]")
-		b.press(kb.ArrowDown) // not this person
-		b.tabTo("#reason")
-		b.press(strings.Split("another man", "")...)
-		b.tabTo("form.desk-verdict button")
-		b.press(kb.Enter)
-		b.leaves(at)
-		if got := pgtest.One[int](t, w.DB, "select count(*)::int from judgement where verdict = 'dismiss'"); got != i+1 {
-			t.Fatalf("after %d verdicts: got %d on the record", i+1, got)
-		}
-	}
-	if got := b.path(); got != "/matches" {
-		t.Errorf("got to %s, want the empty queue", got)
+	for n, by := range ways {
+		t.Run(by.String(), func(t *testing.T) {
+			clear := 10
+			if n > 0 {
+				clear = 2 // the keys are the same
+			}
+			for i := range clear {
+				w.Match(scene.Report{Person: p, Due: time.Duration(i+1) * time.Hour})
+			}
+			before := pgtest.One[int](t, w.DB, "select count(*)::int from judgement")
+			b := w.goes(t, by, "administrator")
+			b.goTo("/matches")
+			b.tabTo("main tbody a")
+			b.press(kb.Enter)
+			b.leaves("/matches")
+			for i := range clear {
+				at := b.path()
+				b.tabTo("input[name=verdict]")
+				b.press(kb.ArrowDown) // not this person
+				b.tabTo("#reason")
+				b.press(strings.Split("another man", "")...)
+				b.tabTo("form.desk-verdict button")
+				b.press(kb.Enter)
+				b.leaves(at)
+				if got := pgtest.One[int](t, w.DB, "select count(*)::int from judgement where verdict = 'dismiss'") - before; got != i+1 {
+					t.Fatalf("after %d verdicts: got %d on the record", i+1, got)
+				}
+			}
+			if got := b.path(); got != "/matches" {
+				t.Errorf("got to %s, want the empty queue", got)
+			}
+		})
 	}
 }
 
 func TestAPractitionerDecidesAndTheManagerCountersigns(t *testing.T) {
-	for _, it := range []struct {
-		lang string
-		shape
-		script bool
-	}{{"en", narrow, true}, {"cy", wide, true}, {"en", wide, false}} {
-		t.Run(fmt.Sprintf("%s/%s/script=%v", it.lang, it.name, it.script), func(t *testing.T) {
-			w := open(t)
-			m := w.Match(scene.Report{Person: w.Person(scene.Case{RoSH: casework.RoSHHigh})})
-			b := w.tab(t, it.shape)
-			if !it.script {
+	w := open(t)
+	p := w.Person(scene.Case{RoSH: casework.RoSHHigh})
+	for n, by := range ways {
+		script := n >= 2 // the essential path needs none
+		t.Run(fmt.Sprintf("%s/script=%v", by, script), func(t *testing.T) {
+			m := w.Match(scene.Report{Person: p})
+			b := w.goes(t, by, "practitioner")
+			if !script {
 				b.noScript()
 			}
-			b.language(it.lang)
-			b.signIn("practitioner")
 			at := fmt.Sprintf("/actions/%d", m.Practitioner)
 			b.goTo(at)
 			b.do(chromedp.Click(css("form.desk-acknowledge button")), chromedp.WaitReady(css(".govuk-notification-banner")))
@@ -100,16 +124,14 @@ func TestAPractitionerDecidesAndTheManagerCountersigns(t *testing.T) {
 				chromedp.SendKeys(css("#rationale"), "Second call-out."), chromedp.Click(css("#risk-2")),
 				chromedp.SendKeys(css("#risk_reason"), "Already high."), chromedp.Click(css("main .govuk-button-group button")),
 				chromedp.WaitReady(css(".govuk-summary-card")))
-			manager := w.tab(t, it.shape)
-			if !it.script {
+			manager := w.goes(t, by, "manager")
+			if !script {
 				manager.noScript()
 			}
-			manager.language(it.lang)
-			manager.signIn("manager")
 			manager.goTo("/countersign")
 			manager.do(chromedp.Click(css("main table a")), chromedp.WaitReady(css("#agree")),
 				chromedp.Click(css("#agree")), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".govuk-notification-banner")))
-			if got := pgtest.One[int](t, w.DB, "select count(*)::int from decision where countersigned_by = 'persona:manager'"); got != 1 {
+			if got := pgtest.One[int](t, w.DB, "select count(*)::int from decision where countersigned_by = 'persona:manager'"); got != n+1 {
 				t.Error("the decision is not countersigned")
 			}
 		})
@@ -118,30 +140,85 @@ func TestAPractitionerDecidesAndTheManagerCountersigns(t *testing.T) {
 
 func TestAWrongMatchIsRetracted(t *testing.T) {
 	w := open(t)
-	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
-	b := w.tab(t, wide)
-	b.signIn("administrator")
-	at := fmt.Sprintf("/matches/%d", m.Match)
-	b.goTo(at)
-	b.do(chromedp.Click(css("#verdict")), chromedp.Click(css("form.desk-verdict button")), chromedp.WaitReady(css(".desk-pack")))
-	b.goTo(at + "/retract")
-	b.do(chromedp.SendKeys(css("#reason"), "His twin."), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".desk-judged")))
-	if got := b.text("main"); !strings.Contains(got, "it is not this person") {
-		t.Error("the page does not say that it is not this person")
+	p := w.Person(scene.Case{})
+	for _, by := range ways {
+		t.Run(by.String(), func(t *testing.T) {
+			m := w.Match(scene.Report{Person: p})
+			b := w.goes(t, by, "administrator")
+			at := fmt.Sprintf("/matches/%d", m.Match)
+			b.goTo(at)
+			b.do(chromedp.Click(css("#verdict")), chromedp.Click(css("form.desk-verdict button")), chromedp.WaitReady(css(".desk-pack")))
+			b.goTo(at + "/retract")
+			b.do(chromedp.SendKeys(css("#reason"), "His twin."), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".desk-judged")))
+			want := map[string]string{"en": "it is not this person", "cy": "nid y person hwn"}[by.lang]
+			if got := b.text("main"); !strings.Contains(got, want) {
+				t.Error("the page does not say that it is not this person")
+			}
+		})
 	}
 }
 
 func TestAManagerCoversAndReassigns(t *testing.T) {
 	w := open(t)
-	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
-	b := w.tab(t, wide)
-	b.signIn("manager")
-	b.goTo(fmt.Sprintf("/actions/%d/reassign", m.Practitioner))
-	b.do(chromedp.SetValue(css("#to"), scene.Stand), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".govuk-notification-banner")))
-	b.goTo("/staff/" + scene.Practitioner + "/cover")
-	b.do(chromedp.SetValue(css("#by"), scene.Stand), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".govuk-notification-banner")))
-	if got := b.text("tr[data-staff=" + scene.Practitioner + "]"); !strings.Contains(got, "covered by Stan Standin") {
-		t.Error("the board does not say who covers")
+	p := w.Person(scene.Case{})
+	for _, by := range ways {
+		t.Run(by.String(), func(t *testing.T) {
+			m := w.Match(scene.Report{Person: p})
+			b := w.goes(t, by, "manager")
+			b.goTo(fmt.Sprintf("/actions/%d/reassign", m.Practitioner))
+			b.do(chromedp.SetValue(css("#to"), scene.Stand), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".govuk-notification-banner")))
+			b.goTo("/staff/" + scene.Practitioner + "/cover")
+			b.do(chromedp.SetValue(css("#by"), scene.Stand), chromedp.Click(css("main form button")), chromedp.WaitReady(css(".govuk-notification-banner")))
+			row := "tr[data-staff=" + scene.Practitioner + "]"
+			want := map[string]string{"en": "covered by Stan Standin", "cy": "Stan Standin yn cyflenwi"}[by.lang]
+			if got := b.text(row); !strings.Contains(got, want) {
+				t.Error("the board does not say who covers")
+			}
+			b.do(chromedp.Click(css(row+" form button")), chromedp.WaitReady(css(row+" a[href$=cover]"))) // back at work
+		})
+	}
+}
+
+// What a browser can do to a form: send it twice, go back to it, and send it when
+// the session has ended.
+func TestAFormIsSentTwiceGoneBackToAndSentAfterItsSession(t *testing.T) {
+	w := open(t)
+	p := w.Person(scene.Case{RoSH: casework.RoSHLow})
+	for _, by := range ways[:2] {
+		t.Run(by.String(), func(t *testing.T) {
+			m, later := w.Match(scene.Report{Person: p}), w.Match(scene.Report{Person: p, Due: 48 * time.Hour})
+			judged := func(id casework.MatchID) int {
+				return pgtest.One[int](t, w.DB, "select count(*)::int from judgement where match = $1", id)
+			}
+			b := w.goes(t, by, "administrator")
+			at := fmt.Sprintf("/matches/%d", m.Match)
+			b.goTo(at)
+			b.do(chromedp.Click(css("#verdict-2")), chromedp.SendKeys(css("#reason"), "Another man"),
+				chromedp.Evaluate[chromedp.Void](`{const f = document.querySelector('form.desk-verdict'); const twice = new FormData(f);
+					fetch(f.action, {method: 'POST', body: new URLSearchParams(twice)}).finally(() => f.submit())}`),
+				chromedp.WaitReady(css(".govuk-notification-banner")))
+			if got := judged(m.Match); got != 1 {
+				t.Errorf("sent twice: got %d judgements, want 1", got)
+			}
+			b.do(chromedp.NavigateBack(), chromedp.WaitReady(css(".desk-judged")))
+			if b.path() != at || get(b, chromedp.Evaluate[bool](`document.querySelector('form.desk-verdict') !== null`)) {
+				t.Error("going back shows the match as it was before the verdict")
+			}
+
+			b.goTo(fmt.Sprintf("/matches/%d", later.Match))
+			b.do(chromedp.Click(css("#verdict-2")), chromedp.SendKeys(css("#reason"), "Born elsewhere"),
+				chromedp.Evaluate[chromedp.Void](`fetch('/sign-out', {method: 'POST'}).finally(() => document.querySelector('form.desk-verdict').submit())`),
+				chromedp.WaitReady(css("main form input[name=reason]")))
+			if got := judged(later.Match); got != 0 {
+				t.Error("a verdict was recorded without a session")
+			}
+			// They sign in again, in another tab of the same browser.
+			b.do(chromedp.Evaluate[chromedp.Void](`fetch('/sign-in', {method: 'POST', body: new URLSearchParams({persona: 'persona:administrator'})}).finally(() => document.querySelector('main form').submit())`),
+				chromedp.WaitReady(css(".govuk-notification-banner")))
+			if got := pgtest.One[string](t, w.DB, "select coalesce(max(reason), '') from judgement where match = $1", later.Match); got != "Born elsewhere" {
+				t.Errorf("got %q on the record, want what was typed before the session ended", got)
+			}
+		})
 	}
 }
 

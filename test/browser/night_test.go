@@ -24,10 +24,8 @@ func TestAnUrgentMatchAtTwoOnASundayIsTakenByTheDutyOfficer(t *testing.T) {
 	pgtest.Exec(t, w.DB, `insert into rota (region, staff, starts, ends, telephone, set_by)
 		values ('N03', $1, $2::timestamptz - interval '8 hours', $2::timestamptz + interval '7 hours', '029 2018 0001', 'test')`, scene.Stand, now)
 	night := notifier.New(notifier.Config{Store: w.DB, Now: func() time.Time { return now }})
-	for _, it := range []struct {
-		lang, taken string
-		shape
-	}{{"en", "Acknowledged", wide}, {"cy", "Wedi'i gydnabod", narrow}} {
+	for _, it := range ways {
+		taken := map[string]string{"en": "Acknowledged", "cy": "Wedi'i gydnabod"}[it.lang]
 		t.Run(it.name+"/"+it.lang, func(t *testing.T) {
 			now = time.Date(2026, 11, 15, 2, 0, 0, 0, casework.EnglandAndWales().Zone())
 			m := w.Match(scene.Report{Person: w.Person(scene.Case{}), Priority: casework.Urgent, Unraised: true})
@@ -58,8 +56,8 @@ func TestAnUrgentMatchAtTwoOnASundayIsTakenByTheDutyOfficer(t *testing.T) {
 			b.picture("duty-night-" + it.name + "-" + it.lang)
 			id := pgtest.One[int64](t, w.DB, "select id from action where match = $1 and rule = 'out_of_hours'", m.Match)
 			b.do(chromedp.Click(css(fmt.Sprintf("[data-action='%d'] form button", id))), chromedp.WaitReady(css(".govuk-notification-banner")))
-			if got := b.text(".desk-tags"); !strings.Contains(got, it.taken) {
-				t.Errorf("got %q on the page, want %q", got, it.taken)
+			if got := b.text(".desk-tags"); !strings.Contains(got, taken) {
+				t.Errorf("got %q on the page, want %q", got, taken)
 			}
 			now = now.Add(15 * time.Minute) // past the time to acknowledge it
 			if _, err := night.Escalate(t.Context()); err != nil {

@@ -4,6 +4,11 @@ import { initAll } from '/assets/govuk-frontend.min.js'
 
 initAll()
 
+// On a phone the list comes first: filters fold, unless something in them is wrong.
+if (matchMedia('(max-width: 48rem)').matches) {
+  for (const filter of document.querySelectorAll('.desk-filter')) filter.open = filter.querySelector('.govuk-error-message') !== null
+}
+
 const shown = document.querySelectorAll('[data-count]')
 if (shown.length > 0 && 'EventSource' in window) {
   const stream = new EventSource('/live')
