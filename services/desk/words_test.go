@@ -140,7 +140,7 @@ func TestEveryKeyIsUsedAndEveryKeyUsedIsThere(t *testing.T) {
 	}
 	for _, m := range regexp.MustCompile(`"((?:match|decision|countersign|retract|transfer|addresses|action|signin|cover|reassign)\.[a-z_.]*[a-z])"`).FindAllStringSubmatch(text, -1) {
 		state := strings.HasPrefix(m[1], "action.") && en["actionstate."+m[1][len("action."):]] != "" // a colour's
-		fact := en["why."+m[1]] != "" // of the policy
+		fact := en["why."+m[1]] != ""                                                                 // of the policy
 		if en[m[1]] == "" && !areas[m[1]] && !state && !fact {
 			t.Errorf("the code says %s, which is not there", m[1])
 		}
