@@ -38,7 +38,7 @@ $(DIST): deploy/assets/package-lock.json deploy/assets/build.mjs
 
 # Arithmetic by the million, which the race detector makes ten times as long and
 # finds nothing in: these tests run without it. One that is renamed runs with it.
-ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound)$$
+ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound|TrainingHelpsWithDataOfOtherKinds|RelativesAreLearntFromHouseholds)$$
 
 test: tools assets postgres lint ## what it needs, every check, every test
 	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \

@@ -98,6 +98,14 @@ func (s modelShow) Run(ctx context.Context, c *run.Config, to terminal) error {
 			fmt.Fprintf(to.out, "  %-42s m %-11.6g u %-11.6g %+8.3f bits\n", l.Level, l.M, l.U, l.Bits())
 		}
 	}
+	for _, k := range m.Kinship {
+		fmt.Fprintf(to.out, "%s: %.3f of the relatives\n", k.Kind, k.Share)
+		for _, field := range linkage.Fields() {
+			for i, p := range k.Levels[field] {
+				fmt.Fprintf(to.out, "  %-42s %.6g\n", field+": "+m.Fields[field][i].Level, p)
+			}
+		}
+	}
 	published(to, m)
 	return nil
 }

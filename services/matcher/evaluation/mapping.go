@@ -288,9 +288,9 @@ func (m Mapping) subject(get func(string) string) linkage.Subject {
 		return out
 	}
 	var s linkage.Subject
-	s.Forenames, s.Surname = join(m.Forenames, " "), join(m.Surname, " ")
+	s.Forenames, s.Surname = untitled(join(m.Forenames, " ")), untitled(join(m.Surname, " "))
 	for i, c := range m.FullName {
-		full := get(c)
+		full := untitled(get(c))
 		switch {
 		case full == "":
 		case i == 0 && s.Forenames == "" && s.Surname == "":
@@ -317,6 +317,45 @@ func (m Mapping) subject(get func(string) string) linkage.Subject {
 	s.PNCs, s.CROs, s.Others = several(m.PNC), several(m.CRO), several(m.Identifiers)
 	s.Town, s.Occupation = join(m.Place, " "), join(m.Occupation, " ")
 	return s
+}
+
+// titles stand before a name, and what comes behind one tells no names either.
+var (
+	titles = setOf("mr mrs miss ms mx master mister sir dame lady lord dr doctor prof professor rev reverend revd capt captain sgt herr frau fraulein fräulein mme mlle monsieur madame señor señora sr sra signor signora dhr mevr dipl")
+	behind = setOf("jr jnr junior snr senior esq esquire phd md mbe obe cbe ii iii iv bart baronet bt")
+)
+
+func setOf(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		set[w] = true
+	}
+	return set
+}
+
+// untitled takes off the titles before a name and what stands behind it, as
+// long as a name is left.
+func untitled(name string) string {
+	bare := func(s string) string { return strings.ToLower(strings.Trim(s, ".,()")) }
+	last, first, comma := strings.Cut(name, ",")
+	if comma {
+		// "Surname, Title Forenames", or "Forenames Surname, Jr".
+		if rest := strings.Fields(first); len(rest) > 0 {
+			if len(rest) == 1 && behind[bare(rest[0])] {
+				return untitled(last)
+			}
+			return untitled(last) + ", " + untitled(first)
+		}
+		return untitled(last)
+	}
+	parts := strings.Fields(name)
+	for len(parts) > 1 && titles[bare(parts[0])] {
+		parts = parts[1:]
+	}
+	for len(parts) > 1 && behind[bare(parts[len(parts)-1])] {
+		parts = parts[:len(parts)-1]
+	}
+	return strings.Join(parts, " ")
 }
 
 // splitName parts a whole name: "Surname, Forenames" or "Forenames Surname".

@@ -7,63 +7,6 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// kin is a way of being related to somebody on the register, and what it makes
-// of the comparisons: for each level how likely it is.
-type kin struct {
-	share    float64 // of all relatives
-	surname  []float64
-	forename []float64
-	birth    []float64
-	place    []float64
-	sex      []float64
-	middle   []float64 // nil: as among strangers
-}
-
-var (
-	familyName  = []float64{.80, .01, .06, .02, .02, .01, .08, .08}
-	anotherName = []float64{.006, .004, .0015, .0015, .01, .008, .969}
-	sameName    = []float64{.80, .08, .06, .01, .01, .01, .03}
-	sameMiddle  = []float64{.55, .03, .02, .40}
-	eitherSex   = []float64{.6, .4}
-	sameSex     = []float64{.99, .01}
-	oneHouse    = []float64{.80, .03, .04, .04, .02, .005, .02, .005, .01, .01, .01, .01, .01, .01}
-)
-
-// Brothers and sisters, twins, and those who carry a parent's name.
-var kinship = []kin{
-	{share: .55, surname: familyName, forename: anotherName, place: oneHouse, sex: eitherSex,
-		birth: []float64{.0003, .0002, .004, .003, .008, .001, .004, .98}},
-	{share: .2, surname: familyName, forename: anotherName, place: oneHouse, sex: eitherSex,
-		birth: []float64{.90, .01, .035, .01, .005, .004, .002, .03}},
-	{share: .25, surname: familyName, forename: sameName, middle: sameMiddle, place: oneHouse, sex: sameSex,
-		birth: []float64{.0003, .0003, .02, .01, .008, .001, .30, .66}},
-}
-
-// relatives is what the possibility takes from a score that the query is not
-// the person but a relative of theirs: log2 of how much likelier the evidence
-// becomes among those who are not a match. It is never positive.
-func (r *Register) relatives(q *query, o *outcome) weight {
-	if r.model.Relatives == 0 || !o.found[surnameField].known {
-		return 0
-	}
-	m := r.model
-	more := 0.0
-	for i := range kinship {
-		k := &kinship[i]
-		w := q.prior + lg(m.Relatives*k.share) + o.found[formField].bits
-		for _, c := range [...]struct {
-			f    field
-			like []float64
-		}{{surnameField, k.surname}, {forenameField, k.forename}, {birthField, k.birth}, {middleField, k.middle}, {placeField, k.place}, {sexField, k.sex}} {
-			if got := &o.found[c.f]; got.known && c.like != nil {
-				w += got.bits + m.scaled(lg(c.like[got.level])-m.weights[c.f][got.level].lgM)
-			}
-		}
-		more += w.odds()
-	}
-	return -lg(1 + more)
-}
-
 // rival takes from every hit what the others who fit as well are worth: the
 // query is one person at most.
 func (r *Register) rival(s *search) {

@@ -261,6 +261,10 @@ func addressOf(s string) (house uint32, street string) {
 			if full, ok := addressWords[word]; ok {
 				word = full
 			}
+			// German streets are written in one word, and in short.
+			if stem, ok := strings.CutSuffix(strings.TrimSuffix(word, "asse"), "str"); ok && len(stem) > 2 {
+				w, word = append(w, stem), "street"
+			}
 			w = append(w, word)
 		}
 		if len(w) > 0 {

@@ -175,12 +175,15 @@ type Model struct {
 	// Margin is the least distance from the runner-up of a certain match, in bits.
 	Margin float64            `json:"margin"`
 	Fields map[string][]Level `json:"fields"`
+	// Kinship tells relatives from the person. A model without it has the one that is believed.
+	Kinship []Kin `json:"kinship,omitempty"`
 	// Curve is what labelled data said of the model's probabilities, from which
 	// Certain and Probable were read.
 	Curve []CurvePoint `json:"curve,omitempty"`
 
 	hash    string
 	weights [fieldCount][]levelWeight
+	kin     []kinWeight
 }
 
 type levelWeight struct {
@@ -249,6 +252,9 @@ func (m *Model) prepare() error {
 			}
 			m.weights[f][i] = levelWeight{m: l.M, u: l.U, lgM: lg(l.M), plain: m.scaled(lg(l.M / l.U))}
 		}
+	}
+	if err := m.prepareKin(); err != nil {
+		return err
 	}
 	sum := sha256.Sum256(m.JSON())
 	m.hash = hex.EncodeToString(sum[:8])

@@ -121,6 +121,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 			view.countStrangers(next, base, examples, how.Strangers)
 		}
 		countMatches(next, base, found, how.Belief)
+		view.countKin(next, base, examples, how.Belief)
 		if err := next.prepare(); err != nil {
 			return Trained{}, err
 		}
@@ -147,7 +148,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 
 func (m *Model) clone() *Model {
 	c := *m
-	c.Fields = map[string][]Level{}
+	c.Fields, c.Kinship = map[string][]Level{}, cloneKin(m.Kinship)
 	for f := range fieldCount {
 		c.Fields[fieldNames[f]], _ = levelsOf(f, m.Fields[fieldNames[f]]) // m was sound
 	}
