@@ -28,9 +28,7 @@ type feedFilter struct {
 	Out       string  `placeholder:"FILE" help:"Where to write what is to be sent, as NDJSON. Default: beside the export, as FILE.filtered.ndjson."`
 	Threshold float64 `default:"0.003" help:"The probability from which somebody might be on the list. Default: ${default}, which is deliberately loose."`
 	Truth     string  `type:"existingfile" placeholder:"FILE" help:"A truth.csv, to say how well the filter does."`
-	// only, if set, says which references are judged: a test's part of an export.
-	only    func(reference string) bool `kong:"-"`
-	Extract string                      `type:"existingfile" placeholder:"FILE" help:"With --truth: the case record's extract that the list was made of. Whoever is not in it is on no list, and does not count as somebody the filter should have kept."`
+	Extract   string  `type:"existingfile" placeholder:"FILE" help:"With --truth: the case record's extract that the list was made of. Whoever is not in it is on no list, and does not count as somebody the filter should have kept."`
 }
 
 func (feedFilter) Help() string {
@@ -157,6 +155,12 @@ func (l *watchList) mayBeOn(who casework.Identity, threshold float64) bool {
 	if slices.ContainsFunc(casework.SeekTokens(l.salt, who), func(t string) bool { return l.tokens[t] }) {
 		return true
 	}
+	if len(l.register.Scores(nil, linkage.Subject{Identity: who}, threshold)) > 0 {
+		return true
+	}
+	// A list is days old where somebody has moved, so that where they live may
+	// speak for them here and never against.
+	who.Place, who.Previous = casework.Place{}, nil
 	return len(l.register.Scores(nil, linkage.Subject{Identity: who}, threshold)) > 0
 }
 
@@ -184,9 +188,6 @@ func (f feedFilter) judge(ctx context.Context, to terminal, list *watchList, ans
 			continue
 		}
 		i := record.Incident
-		if f.only != nil && !f.only(i.Reference) {
-			continue
-		}
 		work.Go(func() error {
 			mu.Lock()
 			known := concerns[i.Reference]

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"hash/fnv"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -31,6 +32,11 @@ func TestTheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome(t *testing.T) {
 	if _, err := im.Import(t.Context(), casework.Extract{Kind: casework.FullExtract, Date: casework.Date{Year: 2018, Month: 10, Day: 2}}, extract.Format{}, from); err != nil {
 		t.Fatal(err)
 	}
+	given, _ := reflect.TypeFor[feedFilter]().FieldByName("Threshold")
+	loose, err := strconv.ParseFloat(given.Tag.Get("default"), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for force, export := range map[string]string{"60": "incidents-60-north-wales.ndjson", "61": "incidents-61-gwent.csv",
 		"62": "incidents-62-south-wales.csv", "63": "incidents-63-dyfed-powys.json"} {
 		if _, err := db.SyncWatchList(t.Context(), force); err != nil {
@@ -47,12 +53,7 @@ func TestTheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome(t *testing.T) {
 		}
 		var out bytes.Buffer
 		filter := feedFilter{feedSource: feedSource{Force: force, File: filepath.Join(pilot, export), JSON: true}, Watchlist: list.Name(),
-			Out: filepath.Join(dir, "out.ndjson"), Threshold: 0.003, Truth: filepath.Join(pilot, "truth.csv"), Extract: from.Name(),
-			only: func(reference string) bool {
-				h := fnv.New32()
-				h.Write([]byte(reference))
-				return h.Sum32()%part == 0
-			}}
+			Out: filepath.Join(dir, "out.ndjson"), Threshold: loose, Truth: filepath.Join(pilot, "truth.csv"), Extract: from.Name()}
 		err = filter.Run(t.Context(), terminal{out: &out, err: &out})
 		var answer filtered
 		if err := errors.Join(err, json.Unmarshal(out.Bytes(), &answer)); err != nil || answer.Truth == nil {
