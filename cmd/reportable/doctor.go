@@ -147,6 +147,8 @@ func diagnose(s postgres.Symptoms, r casework.Reconciliation, now time.Time) []f
 		"open actions that no account of their owner may see: %d", s.Unseen)
 	waits(s.Unsealed, s.UnsealedFor, time.Minute, "lines of the audit trail that wait for their seal",
 		"any process of up or serve seals; does one run?")
+	waits(s.Uncounted, s.UncountedFor, time.Minute, "changes that reports do not count yet",
+		"any process of up or serve counts; does one run?")
 	waits(s.Quarantined, s.QuarantinedFor, 0, "things in quarantine", "reportable quarantine list")
 	add(s.OldestSnapshot < 10*time.Minute, "end it: it keeps old rows alive and slows every queue (see pg_stat_activity)",
 		"the longest transaction runs for %s", roughly(s.OldestSnapshot))

@@ -39,6 +39,9 @@ type Symptoms struct {
 	// Unsealed lines of the trail wait for the sealer.
 	Unsealed    int
 	UnsealedFor time.Duration
+	// Uncounted changes are not in the sums that reports are made of yet.
+	Uncounted    int
+	UncountedFor time.Duration
 	// Quarantined things wait for a hand, the oldest for so long.
 	Quarantined    int
 	QuarantinedFor time.Duration
@@ -91,6 +94,7 @@ func (db *DB) Examine(ctx context.Context) (Symptoms, error) {
 			{`select updated_at from match where agreed_at is null`, &s.Disagreeing, &s.DisagreeingFor},
 			{`select due_at from step where fired_at is null and cancelled_at is null and due_at < now()`, &s.Unfired, &s.UnfiredFor},
 			{`select at from audit where id > coalesce((select audit from audit_seal order by seq desc limit 1), 0)`, &s.Unsealed, &s.UnsealedFor},
+			{`select at from uncounted`, &s.Uncounted, &s.UncountedFor},
 			{`select at from quarantine where resolved_at is null`, &s.Quarantined, &s.QuarantinedFor},
 		} {
 			err := tx.QueryRow(ctx, `
