@@ -39,7 +39,7 @@ func years(b testing.TB, db *postgres.DB, matches, people, lines int) {
 		// Numbers from 1,000 on; every eleventh is open, of the last month, the
 		// others of the two years before it.
 		`create temporary table laid as
-		 select 1000 + n as id, n, n % 11 = 0 as open, p.id as person, p.crn, p.rosh, p.pdu, p.team, p.practitioner,
+		 select 1000 + n as id, n, n % 11 = 0 as open, p.id as person, p.crn, p.rosh, p.restricted, p.pdu, p.team, p.practitioner,
 		        now() - case when n % 11 = 0 then n * interval '2 seconds' else n * interval '1 minute' end as at
 		   from generate_series(1, {matches}) n join person p on p.crn = 'B' || case when n % 1000 = 7 then 1 else 1 + (n * 7919::bigint) % {people} end`,
 		`insert into incident (id, force, reference, head) overriding system value
@@ -97,8 +97,9 @@ func years(b testing.TB, db *postgres.DB, matches, people, lines int) {
 		 select s.id, 1 + d.n % 20, d.action, d.id, 'P', '{"oversight": "pass"}', 'pass', now(), 'persona:head'
 		   from (select id, row_number() over (order by id) as r from sample where drawn_by = 'persona:head') s
 		   join (select id, action, row_number() over (order by id) as n from decision where id > 100 order by id limit 8000) d on d.n / 20 = s.r on conflict do nothing`,
-		`insert into milestone (match, stage, priority, pdu, at, elapsed_seconds, working_seconds)
-		 select l.id, s.stage, (array['urgent', 'high', 'standard', 'standard', 'standard', 'standard', 'standard'])[1 + n % 7], l.pdu, l.at, l.n % 90000, l.n % 30000
+		`insert into milestone (match, stage, priority, pdu, team, counted_on, counted_guard, at, elapsed_seconds, working_seconds)
+		 select l.id, s.stage, (array['urgent', 'high', 'standard', 'standard', 'standard', 'standard', 'standard'])[1 + n % 7], l.pdu, l.team,
+		        (l.at at time zone 'Europe/London')::date, case when l.restricted then l.person else 0 end, l.at, l.n % 90000, l.n % 30000
 		   from laid l, unnest(array['match', 'acknowledgement', 'decision']) s (stage) where not l.open`,
 		`insert into audit (at, actor, what, service, subject_type, subject_id)
 		 select now() - ({lines} - n) * interval '1 minute', 'persona:' || (array['practitioner', 'administrator', 'manager'])[1 + n % 3],

@@ -214,7 +214,8 @@ func (db *DB) Queue(ctx context.Context, viewer casework.AccountID, f QueueFilte
 		  join match m on m.id = page.match
 		  join incident i on i.id = m.incident
 		  join revision r on r.incident = m.incident and r.number = m.revision
-		  join person p on p.id = current_person(m.person)
+		  join person q on q.id = m.person
+		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 		  join pdu u on u.code = p.pdu
 		  left join account k on k.id = w.assignee
 		 order by `+f.Order.by("page"), f.args(viewer, after, limit))

@@ -52,7 +52,8 @@ const actionJoins = `
 	  join match m on m.id = a.match
 	  join incident i on i.id = m.incident
 	  join revision r on r.incident = m.incident and r.number = m.revision
-	  join person p on p.id = current_person(a.person)
+	  join person q on q.id = a.person
+	  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 	  join pdu u on u.code = p.pdu
 	  left join staff s on s.code = a.owner and a.owner_role in ('practitioner', 'manager')
 	  left join pdu ou on ou.code = a.owner`
