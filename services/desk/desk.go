@@ -11,7 +11,7 @@
 //
 //   - visit.go: one request, its viewer, and how its page is rendered
 //   - session.go: who is signed in; headers that browsers obey
-//   - words.go: both languages, times and deadlines in words
+//   - words.go: both languages and the Welsh terms chosen, times and deadlines in words
 package desk
 
 import (

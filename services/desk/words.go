@@ -23,6 +23,26 @@ var wordFiles embed.FS
 var pageFiles embed.FS
 
 // languages are those of a Welsh public service, the default first.
+//
+// The Welsh was reviewed by us, and a native reader is still wanted. It keeps to
+// these terms, so that one thing has one name:
+//
+//	person on probation       person ar brawf     never ar brawf for a trial: cynnig arall
+//	probation delivery unit   uned gyflawni prawf (feminine); senior probation officer: uwch swyddog prawf
+//	practitioner              ymarferydd          case administrator: gweinyddwr achosion
+//	police, force             yr heddlu, heddlu   British Transport Police: Heddlu Trafnidiaeth Prydain
+//	risk of serious harm      risg o niwed difrifol; RoSH on a badge, as the case record has it
+//	match                     pâr, parau for what is counted; paru for the finding and the act
+//	action                    cam (masculine: dau gam, tri cham); stage: carreg filltir
+//	verdict                   dyfarniad           decision: penderfyniad
+//	flag on a case            baner, baneri       a flagged decision: wedi'i nodi
+//	recall                    galw'n ôl           retract, withdraw: tynnu'n ôl
+//	escalate                  uwchgyfeirio        countersign: cydlofnodi
+//	cover                     cyflenwi            acknowledge: cydnabod
+//
+// Yes and no answer the verb of their question (Ydy, Nac ydy; Ie, Nage), so each
+// question has its own. Counted nouns stand in the singular and mutate: soft after
+// two, aspirate after three and six, which are the forms few and many.
 var languages = []string{"en", "cy"}
 
 // words say everything in one language. A key that counts has one text for

@@ -200,3 +200,27 @@ func pagesFor(w *world, ids numbers, u *user) map[string]*page {
 	}
 	return all
 }
+
+// Three and six have the aspirate mutation, two has the soft one: c, p and t at
+// the head of a counted noun that is masculine cannot stay as they are in all.
+func TestWelshNounsMutateAfterTwoThreeAndSix(t *testing.T) {
+	cy := texts(t, "cy")
+	noun := regexp.MustCompile(`\{n\} ([a-zâêîôûŵŷ]+)`)
+	soft, aspirate := map[string]string{"c": "g", "p": "b", "t": "d"}, map[string]string{"c": "ch", "p": "ph", "t": "th"}
+	for key, text := range cy {
+		base, counted := strings.CutSuffix(key, ".other")
+		m := noun.FindStringSubmatch(text)
+		if !counted || m == nil || cy[base+".one"] == "" {
+			continue
+		}
+		head := m[1][:1]
+		if soft[head] == "" || strings.HasPrefix(m[1], "ch") || strings.HasPrefix(m[1], "ph") || strings.HasPrefix(m[1], "th") {
+			continue
+		}
+		for form, want := range map[string]string{"two": soft[head] + m[1][1:], "few": aspirate[head] + m[1][1:], "many": aspirate[head] + m[1][1:]} {
+			if got := cy[base+"."+form]; !strings.Contains(got, " "+want) {
+				t.Errorf("%s.%s: got %q, want %q in it", base, form, got, want)
+			}
+		}
+	}
+}
