@@ -273,3 +273,55 @@ func (p program) mistake(method, path, body, field, reason string) {
 	}
 	p.Errorf("%s %s: got the mistakes %v, want %s of %s", method, path, errors, reason, field)
 }
+
+func TestNoRouteOfTheAPITellsOfACaseThatIsHidden(t *testing.T) {
+	w := open(t)
+	hidden := w.Person(scene.Case{Restricted: true, CRN: "X999999", Name: casework.Name{Forenames: "Hidden", Surname: "Canary"}})
+	waiting, confirmed, closed := w.Match(scene.Report{Person: hidden}), w.Match(scene.Report{Person: hidden}), w.Match(scene.Report{Person: hidden})
+	w.Judge("cleared administrator", confirmed.Match, casework.VerdictConfirm)
+	pgtest.Exec(t, w.DB, "insert into transfer (match, key, state, problem, attempts) values ($1, 'k', 'failed', 'refused', 3)", confirmed.Match)
+	w.Consulted = scene.Deputy
+	decision := w.Decide("practitioner", closed.Practitioner)
+	draw := casework.Sample{PDU: scene.Cardiff, Size: 1, Seed: 1, From: w.Now.AddDate(0, 0, -1), To: w.Now.AddDate(0, 0, 1)}
+	sample, err := w.DB.DrawSample(t.Context(), draw, w.Accounts["manager"], "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := w.Ask("practitioner", waiting.Match, casework.PurposeRisk)
+	ids := numbers{
+		"/v1/matches/{id}": fmt.Sprint(confirmed.Match), "/v1/actions/{id}": fmt.Sprint(waiting.Practitioner), "/v1/decisions/{id}": fmt.Sprint(decision),
+		"/v1/samples/{id}": fmt.Sprint(sample.ID), "/v1/sampled/{id}": w.read("select min(id)::text from sample_item"), "/v1/people/{id}": fmt.Sprint(hidden),
+		"/v1/enquiries/{id}": fmt.Sprint(asked), "/v1/replies/{id}": fmt.Sprint(w.Told(asked)), "/digests/": scene.Cardiff,
+		"/v1/rota/{id}": "1", "/v1/staff/{code}": scene.Practitioner,
+	}
+	tried := 0
+	for _, who := range []string{"administrator", "second practitioner", "gwent manager", "gwent administrator", "duty officer", "victim staff"} {
+		u, me := w.as(t, who), w.Accounts[who]
+		for _, r := range w.table(t) {
+			method, at, _ := strings.Cut(r.Pattern, " ")
+			if !strings.HasPrefix(at, "/v1/") || method != http.MethodGet || !r.Rule.Allows(&me) {
+				continue
+			}
+			tried++
+			p := u.get(ids.Replace(r.Pattern, at))
+			if strings.Contains(at, "{id}") && p.code != http.StatusNotFound {
+				t.Errorf("%s as %s: got status %d, want 404", r.Pattern, who, p.code)
+			}
+			for _, canary := range []string{"Canary", "X999999", waiting.Reference, confirmed.Reference, closed.Reference} {
+				if strings.Contains(p.Text(), canary) {
+					t.Errorf("%s as %s tells of who is hidden", r.Pattern, who)
+				}
+			}
+		}
+	}
+	if tried < 40 {
+		t.Errorf("%d routes were tried only", tried)
+	}
+	// Who may see the case finds it at the same places: else nothing is proved.
+	seen := w.as(t, "manager")
+	for _, at := range []string{"/v1/sampled/{id}", "/v1/actions/{id}", "/v1/people/{id}/timeline", "/v1/team"} {
+		if p := seen.get(ids.Replace(at, at)); p.code != http.StatusOK || !strings.Contains(p.Text(), "Canary") && at != "/v1/sampled/{id}" {
+			t.Errorf("%s: got status %d to who may see it", at, p.code)
+		}
+	}
+}
