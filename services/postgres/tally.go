@@ -147,17 +147,28 @@ const spanStart = `x.day - (x.day - date '1970-01-01') % s.span`
 // matches of as many people whose case lies elsewhere now; all of those people
 // whom others may see than before. It says whether there is more.
 func (db *DB) CountChanged(ctx context.Context, incidents, people int) (more bool, err error) {
+	return db.countChanged(ctx, incidents, people, 0)
+}
+
+// countChanged waits no longer than patience for another who counts; for ever if
+// it is zero. What it left to them is more.
+func (db *DB) countChanged(ctx context.Context, incidents, people int, patience time.Duration) (more bool, err error) {
 	err = db.pool.QueryRow(ctx, "select exists (select 1 from uncounted)").Scan(&more)
 	if err != nil || !more {
 		return false, problem(err)
 	}
+	busy := false // somebody else counts
 	err = db.inTx(ctx, func(tx pgx.Tx) error {
 		// A plan for few incidents serves for many; making one takes longer than
 		// counting.
 		if _, err := tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan"); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, fmt.Sprintf("set local lock_timeout = %d", patience.Milliseconds())); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(tallying)); err != nil {
+			busy = codeOf(err) == "55P03"
 			return err
 		}
 		// Taken first, and looked at in the next statement: it sees all that these
@@ -196,6 +207,9 @@ func (db *DB) CountChanged(ctx context.Context, incidents, people int) (more boo
 		slices.Sort(changed)
 		return sumUp(ctx, tx, slices.Compact(changed))
 	})
+	if busy {
+		return true, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("count what has changed: %w", err)
 	}
@@ -332,8 +346,9 @@ func (db *DB) RunCounter(ctx context.Context) {
 }
 
 // settleCounts has whoever reads sums see what they have just done. It counts
-// no more than a reader can wait for: after an import the counter catches up.
+// no more than a reader can wait for: after an import the counter catches up,
+// and while everything is counted anew the sums are what they were.
 func (db *DB) settleCounts(ctx context.Context) error {
-	_, err := db.CountChanged(ctx, 300, 5)
+	_, err := db.countChanged(ctx, 300, 5, 100*time.Millisecond)
 	return err
 }

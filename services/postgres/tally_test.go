@@ -186,6 +186,21 @@ func TestNothingIsLeftOutWhenManyChangeAndCountAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(stop)
+	// While somebody counts for long, a reader reads what there is.
+	holder, err := s.DB.Pool().Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.Exec(ctx, "select pg_advisory_xact_lock(x'74616c6c79'::bigint)"); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, s.DB, "insert into uncounted (incident) values (1)")
+	if _, err := s.DB.Inspect(ctx, s.Now.AddDate(0, -1, 0), s.Now, s.Now); err != nil {
+		t.Errorf("got %v of an inspection while another counts", err)
+	}
+	if err := holder.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
 	if err := counters.Wait(); err != nil {
 		t.Fatal(err)
 	}
