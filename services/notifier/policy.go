@@ -153,6 +153,12 @@ func (p *Policy) in(pdu string) (rules []Rule, calendar *casework.Calendar) {
 	return append(rules[:len(rules):len(rules)], local.Rules...), local.Calendar
 }
 
+// Hours are those of one PDU.
+func (p *Policy) Hours(pdu string) *casework.Calendar {
+	_, hours := p.in(pdu)
+	return hours
+}
+
 // night says whether nobody works now, and which PDUs' own hours say otherwise.
 func (p *Policy) night(now time.Time) (night bool, otherwise []string) {
 	night = !p.Calendar.IsWorking(now)

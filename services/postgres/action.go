@@ -43,7 +43,7 @@ func (db *DB) SettleActions(ctx context.Context, matches []casework.MatchID, now
 		if err := agree(ctx, tx, agreed); err != nil {
 			return err
 		}
-		if s.Milestones, err = recordMilestones(ctx, tx, reached...); err != nil {
+		if s.Milestones, err = db.recordMilestones(ctx, tx, reached...); err != nil {
 			return err
 		}
 		if err := writeChanges(ctx, tx, s.Changes, now); err != nil {

@@ -159,7 +159,7 @@ func (db *DB) Acknowledge(ctx context.Context, by casework.Account, id casework.
 		if err := addEvents(ctx, tx, event); err != nil {
 			return err
 		}
-		if reached, err = a.firstSeen(ctx, tx, time.Time{}); err != nil {
+		if reached, err = db.firstSeen(ctx, tx, a, time.Time{}); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a.trail(by, "ACTION_ACKNOWLEDGED", correlation, nil))
@@ -171,12 +171,12 @@ func (db *DB) Acknowledge(ctx context.Context, by casework.Account, id casework.
 }
 
 // firstSeen is the stage that an owner's first sign of life reaches, now or at a time.
-func (a lockedAction) firstSeen(ctx context.Context, tx pgx.Tx, at time.Time) ([]casework.Milestone, error) {
+func (db *DB) firstSeen(ctx context.Context, tx pgx.Tx, a lockedAction, at time.Time) ([]casework.Milestone, error) {
 	switch a.OwnerRole {
 	case casework.Administrator:
-		return recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageAcknowledgement, At: at})
+		return db.recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageAcknowledgement, At: at})
 	case casework.Practitioner, casework.DutyOfficer:
-		return recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageFirstAction, At: at})
+		return db.recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageFirstAction, At: at})
 	}
 	return nil, nil
 }
@@ -270,7 +270,7 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 		if err := addEvents(ctx, tx, all...); err != nil {
 			return err
 		}
-		first, err := a.firstSeen(ctx, tx, time.Time{})
+		first, err := db.firstSeen(ctx, tx, a, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -278,7 +278,7 @@ func (db *DB) Decide(ctx context.Context, d NewDecision) ([]casework.Milestone, 
 		if d.ManagerConsulted != "" {
 			stages = append(stages, casework.Reached{Match: a.Match, Stage: casework.StageConsultation, At: d.ConsultedAt})
 		}
-		decided, err := recordMilestones(ctx, tx, stages...)
+		decided, err := db.recordMilestones(ctx, tx, stages...)
 		if err != nil {
 			return err
 		}
@@ -379,7 +379,7 @@ func (db *DB) Countersign(ctx context.Context, c Countersignature) ([]casework.M
 		if err := addEvents(ctx, tx, events.New(time.Now(), events.DecisionRecorded(a.event()))); err != nil {
 			return err
 		}
-		if reached, err = recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageCountersignature}); err != nil {
+		if reached, err = db.recordMilestones(ctx, tx, casework.Reached{Match: a.Match, Stage: casework.StageCountersignature}); err != nil {
 			return err
 		}
 		return audit(ctx, tx, a.trail(c.By, "DECISION_COUNTERSIGNED", c.Correlation, map[string]any{"decision": c.Decision}))

@@ -118,8 +118,8 @@ func (db *DB) QuarantineEvent(ctx context.Context, stage string, e events.Event,
 			       at = excluded.at`,
 			pgx.NamedArgs{"stage": stage, "event": e.ID, "subject": e.Subject,
 				"incident": about.IncidentID, "reason": reason, "attempts": attempts})
-		if err != nil || !strings.HasPrefix(e.Subject, "incidents.") {
-			return err
+		if err != nil || stage == "relay" || !strings.HasPrefix(e.Subject, "incidents.") {
+			return err // what could not be told of may still be found by a sweep
 		}
 		_, err = tx.Exec(ctx, `
 			update revision
@@ -135,4 +135,64 @@ func (db *DB) QuarantineEvent(ctx context.Context, stage string, e events.Event,
 		return fmt.Errorf("quarantine event %d: %w", e.ID, err)
 	}
 	return nil
+}
+
+// pruned is how many events one transaction looks at.
+const pruned = 5000
+
+// PruneEvents deletes events that were published before a time, but for those
+// that wait in quarantine to be told again, and returns how many there were. It
+// goes by when each was published and not by its number: numbers are given when
+// an event is written, and a transaction that began early may commit late, so
+// that an event with a low number is still to be published after a higher one
+// was. One process does it at a time.
+func (db *DB) PruneEvents(ctx context.Context, before time.Time) (int, error) {
+	total, cursor := 0, int64(0)
+	for {
+		var looked, gone int
+		var last int64
+		var young bool
+		err := db.inTx(ctx, func(tx pgx.Tx) error {
+			looked, gone = 0, 0
+			var alone bool
+			if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtextextended('prune events', 0))`).Scan(&alone); err != nil || !alone {
+				return err
+			}
+			return tx.QueryRow(ctx, `
+				with old as (
+				  select id, created_at, published_at
+				    from event
+				   where id > @cursor
+				   order by id
+				   limit @limit
+				),
+				gone as (
+				  delete
+				    from event e
+				   using old
+				   where e.id = old.id
+				     and old.published_at < @before
+				     and not exists (
+				           select 1
+				             from quarantine q
+				            where q.event = e.id
+				              and q.resolved_at is null)
+				  returning e.id
+				)
+				select count(*)::int,
+				       coalesce(max(id), 0),
+				       (select count(*)::int from gone),
+				       coalesce(min(created_at) >= @before, true)
+				  from old`,
+				pgx.NamedArgs{"cursor": cursor, "before": before, "limit": pruned}).Scan(&looked, &last, &gone, &young)
+		})
+		if err != nil {
+			return total, fmt.Errorf("prune events: %w", err)
+		}
+		total += gone
+		if looked < pruned || young { // nothing from here on is old
+			return total, nil
+		}
+		cursor = last
+	}
 }

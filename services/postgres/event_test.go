@@ -81,6 +81,45 @@ func TestTwoRelaysDoNotShareAnEvent(t *testing.T) {
 	}
 }
 
+func TestWhatIsPublishedAndOldIsPrunedAndNothingElse(t *testing.T) {
+	db := pgtest.New(t)
+	// It was given the first number, and commits last.
+	late, err := db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Rollback(context.WithoutCancel(t.Context()))
+	if _, err := late.Exec(t.Context(), `insert into event (subject, payload) values ('matches.found', '{}')`); err != nil {
+		t.Fatal(err)
+	}
+	var all []events.Payload
+	for n := range 5 {
+		all = append(all, events.MatchFound{MatchID: int64(n + 2)})
+	}
+	db.EventsOf(t.Context(), t, true, all...)
+	pgtest.Exec(t, db, `update event set created_at = now() - interval '40 days', published_at = now() - interval '40 days' where id in (2, 4, 5)`)
+	pgtest.Exec(t, db, `update event set created_at = now() - interval '40 days' where id = 3`)                                          // still to be published
+	pgtest.Exec(t, db, `update event set created_at = now() - interval '40 days', published_at = now() - interval '1 day' where id = 6`) // NATS was away for long
+	pgtest.Exec(t, db, `insert into quarantine (stage, event, subject, reason, attempts) values ('notifier', 4, 'matches.found', 'test', 3)`)
+	before := time.Now().AddDate(0, 0, -35)
+	if n, err := db.PruneEvents(t.Context(), before); err != nil || n != 2 {
+		t.Errorf("got %d pruned, %v, want 2", n, err)
+	}
+	if err := late.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := publishAll(t, db, 10), []int64{1, 3}; !slices.Equal(got, want) {
+		t.Errorf("got %v relayed afterwards, want %v", got, want)
+	}
+	pgtest.Exec(t, db, `update quarantine set resolved_at = now()`)
+	if n, err := db.PruneEvents(t.Context(), before); err != nil || n != 1 {
+		t.Errorf("after it was resolved: got %d pruned, %v, want 1", n, err)
+	}
+	if got, want := pgtest.All[int64](t, db, `select id from event order by id`), []int64{1, 3, 6}; !slices.Equal(got, want) {
+		t.Errorf("got %v left, want %v", got, want)
+	}
+}
+
 func TestWritingEventsWakesWhoeverListens(t *testing.T) {
 	db := pgtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -102,7 +102,7 @@ func (db *DB) Judge(ctx context.Context, j Judgement) ([]casework.Milestone, err
 			return err
 		}
 		if len(acknowledged) > 0 {
-			reached, err = recordMilestones(ctx, tx, casework.Reached{Match: m.ID, Stage: casework.StageAcknowledgement})
+			reached, err = db.recordMilestones(ctx, tx, casework.Reached{Match: m.ID, Stage: casework.StageAcknowledgement})
 			if err != nil {
 				return err
 			}
@@ -383,7 +383,7 @@ func (db *DB) Transfer(ctx context.Context, t Transfer) ([]casework.Milestone, e
 			return casework.ErrChanged
 		}
 		var first bool
-		if reached, first, err = markTransferred(ctx, tx, m.ID, t.Contact, t.By.Subject); err != nil || !first {
+		if reached, first, err = db.markTransferred(ctx, tx, m.ID, t.Contact, t.By.Subject); err != nil || !first {
 			return err
 		}
 		// The case record has it: what was on its way, or given up, need not go.

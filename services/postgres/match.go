@@ -27,7 +27,7 @@ type Decide = func(ctx context.Context, incidents []casework.Standing, atLeast i
 func (db *DB) Settle(ctx context.Context, pick casework.Pick, decide Decide) (casework.Settled, error) {
 	var done casework.Settled
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		s := settling{tx: tx, pick: pick}
+		s := settling{db: db, tx: tx, pick: pick}
 		done = casework.Settled{}
 		if err := s.lock(ctx); err != nil {
 			return fmt.Errorf("lock incidents: %w", err)
@@ -50,6 +50,7 @@ func (db *DB) Settle(ctx context.Context, pick casework.Pick, decide Decide) (ca
 
 // settling is one transaction of Settle.
 type settling struct {
+	db        *DB
 	tx        pgx.Tx
 	pick      casework.Pick
 	locked    []casework.IncidentID
@@ -262,7 +263,7 @@ func (s *settling) write(ctx context.Context, answers []casework.Settlement, don
 			casework.Reached{Match: id, Stage: casework.StageReceipt},
 			casework.Reached{Match: id, Stage: casework.StageMatch, At: s.pick.At})
 	}
-	done.Milestones, err = recordMilestones(ctx, s.tx, reached...)
+	done.Milestones, err = s.db.recordMilestones(ctx, s.tx, reached...)
 	return err
 }
 

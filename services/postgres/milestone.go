@@ -20,8 +20,9 @@ import (
 // Since is what the stage's clock runs from: the incident for the report, the
 // report for the receipt, acceptance for the match, the decision for the
 // countersignature, and the match for the rest. They count where the person's
-// case is today: that of somebody who was merged is in another PDU, perhaps.
-func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reached) ([]casework.Milestone, error) {
+// case is today, by the hours of that PDU: that of somebody who was merged is in
+// another one, perhaps.
+func (db *DB) recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reached) ([]casework.Milestone, error) {
 	if len(reached) == 0 {
 		return nil, nil
 	}
@@ -61,7 +62,10 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 	for _, f := range known {
 		byMatch[f.Match] = f
 	}
-	calendar := casework.EnglandAndWales()
+	hours := db.hours
+	if hours == nil {
+		hours = func(string) *casework.Calendar { return casework.EnglandAndWales() }
+	}
 	all := make([]casework.Milestone, 0, len(reached))
 	for _, r := range reached {
 		f, ok := byMatch[r.Match]
@@ -96,7 +100,7 @@ func recordMilestones(ctx context.Context, tx pgx.Tx, reached ...casework.Reache
 		all = append(all, casework.Milestone{
 			Match: r.Match, Stage: r.Stage, Priority: f.Priority, PDU: f.PDU, At: at,
 			Elapsed: max(0, at.Sub(since)), // a force's clock may be ahead of ours
-			Working: calendar.Between(since, at),
+			Working: hours(f.PDU).Between(since, at),
 		})
 	}
 	// Sorted, so that two recorders wait for each other in one order.

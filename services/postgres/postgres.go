@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,14 +34,31 @@ type DB struct {
 	transferring *river.Client[pgx.Tx]
 	// hooking asks for webhooks to be told; nil where none is.
 	hooking *river.Client[pgx.Tx]
+	// hours are those of a PDU; nil where all keep England's and Wales's.
+	hours func(pdu string) *casework.Calendar
 }
+
+// WorkBy has the working time of milestones counted by each PDU's own hours. It
+// is called before the store is used.
+func (db *DB) WorkBy(hours func(pdu string) *casework.Calendar) { db.hours = hours }
 
 // Open connects to the PostgreSQL at url. It fails at once if nobody answers
 // there; later breaks heal by themselves.
-func Open(ctx context.Context, url string) (*DB, error) { return OpenTraced(ctx, url, nil) }
+func Open(ctx context.Context, url string) (*DB, error) { return open(ctx, url, nil, 0) }
 
 // OpenTraced is Open with a witness of every query, for whoever measures them.
 func OpenTraced(ctx context.Context, url string, witness pgx.QueryTracer) (*DB, error) {
+	return open(ctx, url, witness, 0)
+}
+
+// OpenSeeing is Open with for how many days somebody sees a case whose action
+// they had by cover or reassignment, after it is done. Zero leaves it to the
+// database, which says 90 unless its owner set reportable.sight_days.
+func OpenSeeing(ctx context.Context, url string, days int) (*DB, error) {
+	return open(ctx, url, nil, days)
+}
+
+func open(ctx context.Context, url string, witness pgx.QueryTracer, sightDays int) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database's address cannot be read; it looks like postgres://user@host:5432/name")
@@ -57,6 +75,9 @@ func OpenTraced(ctx context.Context, url string, witness pgx.QueryTracer) (*DB, 
 	params["timezone"] = "UTC"
 	if params["application_name"] == "" {
 		params["application_name"] = "reportable"
+	}
+	if sightDays != 0 {
+		params["reportable.sight_days"] = strconv.Itoa(sightDays)
 	}
 	// A transaction that its client has forgotten holds locks, and an old
 	// snapshot slows every queue in the database.

@@ -110,3 +110,18 @@ func TestAListenerHearsAgainAfterItsConnectionBroke(t *testing.T) {
 	for range heard { // ends with the context
 	}
 }
+
+func TestSightOfACaseThatSomebodyCoveredLastsAsLongAsIsSet(t *testing.T) {
+	at := pgtest.URL(t)
+	db, err := postgres.OpenSeeing(t.Context(), at, 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if got := pgtest.One[string](t, db, `select current_setting('reportable.sight_days')`); got != "30" {
+		t.Errorf("got %s days, want 30", got)
+	}
+	if got := pgtest.One[string](t, pgtest.Open(t, at), `select coalesce(current_setting('reportable.sight_days', true), '')`); got != "" {
+		t.Errorf("without the setting: got %q, want the database's own", got)
+	}
+}

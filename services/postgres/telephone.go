@@ -69,7 +69,7 @@ func (db *DB) AcknowledgeByTelephone(ctx context.Context, c Call) ([]casework.Mi
 			if err := addEvents(ctx, tx, events.New(time.Now(), events.ActionAcknowledged(a.event()))); err != nil {
 				return err
 			}
-			if reached, err = a.firstSeen(ctx, tx, c.At); err != nil {
+			if reached, err = db.firstSeen(ctx, tx, a, c.At); err != nil {
 				return err
 			}
 		}

@@ -317,7 +317,7 @@ func (db *DB) Transferred(ctx context.Context, t casework.Transfer) ([]casework.
 			return notThere(err)
 		}
 		var first bool
-		if reached, first, err = markTransferred(ctx, tx, t.Match, t.Number, ""); err != nil {
+		if reached, first, err = db.markTransferred(ctx, tx, t.Match, t.Number, ""); err != nil {
 			return err
 		}
 		return audit(ctx, tx, Audit{Actor: "transfer", What: map[bool]string{true: "MATCH_TRANSFERRED", false: "CONTACT_UPDATED"}[first],
@@ -332,7 +332,7 @@ func (db *DB) Transferred(ctx context.Context, t casework.Transfer) ([]casework.
 // markTransferred closes the actions that asked for a transfer. It does nothing
 // if the match was transferred before: sent twice, or by somebody else, and
 // either is enough.
-func markTransferred(ctx context.Context, tx pgx.Tx, match casework.MatchID, contact, by string) (reached []casework.Milestone, first bool, err error) {
+func (db *DB) markTransferred(ctx context.Context, tx pgx.Tx, match casework.MatchID, contact, by string) (reached []casework.Milestone, first bool, err error) {
 	tag, err := tx.Exec(ctx, `
 		update match
 		   set transferred_at = now(),
@@ -350,7 +350,7 @@ func markTransferred(ctx context.Context, tx pgx.Tx, match casework.MatchID, con
 	if err := matchUpdated(ctx, tx, match); err != nil {
 		return nil, false, err
 	}
-	reached, err = recordMilestones(ctx, tx, casework.Reached{Match: match, Stage: casework.StageTransfer})
+	reached, err = db.recordMilestones(ctx, tx, casework.Reached{Match: match, Stage: casework.StageTransfer})
 	return reached, true, err
 }
 

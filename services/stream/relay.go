@@ -20,6 +20,8 @@ type Outbox interface {
 	// marks those whose ids it returns as published; all in one transaction.
 	// It returns how many were claimed.
 	RelayEvents(ctx context.Context, limit int, publish func(context.Context, []Event) []int64) (claimed int, err error)
+	// QuarantineEvent keeps an event that nobody can be told of, with the reason.
+	QuarantineEvent(ctx context.Context, stage string, e Event, reason string, attempts int) error
 }
 
 // Relay publishes what the stages have written. There may be many of it.
@@ -82,15 +84,40 @@ func (r *Relay) once(ctx context.Context) (full bool, err error) {
 	}
 	var trouble error
 	claimed, err := r.outbox.RelayEvents(ctx, relayBatch, func(ctx context.Context, events []Event) []int64 {
+		going, nowhere := r.sort(ctx, events)
 		var published []int64
-		published, trouble = r.conn.publish(ctx, events)
-		return published
+		published, trouble = r.conn.publish(ctx, going)
+		return append(published, nowhere...)
 	})
 	if err != nil {
 		return false, fmt.Errorf("relay events: %w", err)
 	}
 	return claimed == relayBatch, trouble
 }
+
+// sort parts the events that a stream takes from those that none ever will,
+// which go into quarantine, for they would be tried for ever and be a failure
+// of every batch. What was set aside is not claimed again.
+func (r *Relay) sort(ctx context.Context, all []Event) (going []Event, aside []int64) {
+	for _, e := range all {
+		if taken(e.Subject) {
+			going = append(going, e)
+			continue
+		}
+		// The subject stays out of the log: whoever wrote it made a mistake, and
+		// nobody knows which.
+		if err := r.outbox.QuarantineEvent(ctx, relaying, e, "no stream takes its subject", 1); err != nil {
+			r.conn.log.Warn("an event that fits no stream could not be set aside; the next try does", logID(e), "error", err)
+			continue
+		}
+		r.conn.log.Error("an event fits no stream, and is in quarantine: a newer version may know it", logID(e))
+		aside = append(aside, e.ID)
+	}
+	return going, aside
+}
+
+// relaying is what the relay is called in quarantine.
+const relaying = "relay"
 
 // publish sends the events and returns the ids of those that a stream has
 // acknowledged. The rest may or may not be there.

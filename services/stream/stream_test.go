@@ -32,6 +32,7 @@ type outbox struct {
 	mu        sync.Mutex
 	rows      []stream.Event
 	published map[int64]bool
+	aside     []int64
 	lose      bool // forget once what was published, as a crash before the commit would
 }
 
@@ -69,6 +70,14 @@ func (o *outbox) RelayEvents(ctx context.Context, limit int, publish func(contex
 		o.published[id] = true
 	}
 	return len(claimed), nil
+}
+
+func (o *outbox) QuarantineEvent(_ context.Context, stage string, e stream.Event, _ string, _ int) error {
+	if stage != "relay" {
+		return errors.New("somebody else's")
+	}
+	o.aside = append(o.aside, e.ID) // under the lock of RelayEvents
+	return nil
 }
 
 // start runs the function until the test ends.
@@ -340,6 +349,23 @@ func TestADeletedConsumerIsMadeAgainAndGivesEverythingThatIsKept(t *testing.T) {
 	o.add(found(2))
 	wake()
 	d.expect(t, 1, 2) // the first again: to handle it twice changes nothing
+}
+
+func TestAnEventThatFitsNoStreamIsSetAsideAndHoldsUpNoOther(t *testing.T) {
+	conn, o, d := natstest.New(t), &outbox{}, newDesk()
+	o.add(found(1))
+	for _, subject := range []string{"matches", "matches.found.twice", "incidents.received.62.x", "incidents.received.*", "matches.a b", "matches.", "elsewhere", ""} {
+		o.rows = append(o.rows, stream.Event{ID: int64(len(o.rows) + 1), Subject: subject, Data: []byte("{}")})
+	}
+	o.add(found(2))
+	relay(t, conn, o)
+	read(t, conn, d.reader(d.handle))
+	d.expect(t, 1, 10)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if want := []int64{2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(o.aside, want) {
+		t.Errorf("got %v set aside, want %v, each once", o.aside, want)
+	}
 }
 
 func TestTheRelayGoesOnWhenNATSComesBack(t *testing.T) {

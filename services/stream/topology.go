@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,6 +38,27 @@ var streams = []jetstream.StreamConfig{
 	// Heads of the audit trail: who may change the database cannot take one back
 	// here, nor may who is connected.
 	{Name: Audit, Subjects: []string{"audit.sealed"}, MaxAge: 400 * day, MaxBytes: 64 * megabyte, DenyDelete: true, DenyPurge: true},
+}
+
+// taken says of a subject that one of the streams has it.
+func taken(subject string) bool {
+	return slices.ContainsFunc(streams, func(s jetstream.StreamConfig) bool {
+		return slices.ContainsFunc(s.Subjects, func(pattern string) bool { return fits(pattern, subject) })
+	})
+}
+
+// fits says of a subject that a pattern, with a star for any one word, is of it.
+func fits(pattern, subject string) bool {
+	want, got := strings.Split(pattern, "."), strings.Split(subject, ".")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, word := range got {
+		if word == "" || strings.ContainsAny(word, "*> \t\r\n") || want[i] != "*" && want[i] != word {
+			return false
+		}
+	}
+	return true
 }
 
 // duplicateWindow is how long the server forgets a second message of one id.

@@ -20,7 +20,7 @@ func Database(ctx context.Context, c *Config) (*postgres.DB, func(), error) {
 		}
 		url, stop = server.URL(), server.Stop
 	}
-	db, err := postgres.Open(ctx, url)
+	db, err := postgres.OpenSeeing(ctx, url, c.Keeping.Sight)
 	if err != nil {
 		stop()
 		return nil, nil, err

@@ -15,7 +15,15 @@ type Keeping struct {
 	// AfterSupervision is how many working days after the end of supervision an
 	// incident may occur and still match.
 	AfterSupervision int
+	// Events is for how many days an event is kept after it was published.
+	Events int
+	// Sight is for how many days somebody sees a case whose action they had by
+	// cover or reassignment, after it is done.
+	Sight int
 }
+
+// eventsFor is longer than any stream keeps what it was told.
+const eventsFor = 35
 
 // readEnvironment reads the settings. What incidents that match nobody are held
 // for may be set between what makes matching complete and what was promised as
@@ -33,6 +41,8 @@ func (k *Keeping) readEnvironment() error {
 		what        string
 	}{
 		{"AFTER_SUPERVISION_DAYS", 1, 60, &k.AfterSupervision, "working days"},
+		{"EVENTS_KEPT_DAYS", 1, 10 * year, &k.Events, "days"},
+		{"SIGHT_DAYS", 1, 10 * year, &k.Sight, "days"},
 		{"HOLD_EXTRACT_DAYS", leastHold, mostHold, &k.Retention.Extract, "working days"},
 		{"HOLD_DAYS", leastHold, mostHold, &k.Retention.Hold, "working days"},
 		{"RETENTION_DISMISSED_DAYS", 30, 30 * year, &judged, "days"},

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -43,8 +44,11 @@ func NewPlatform(db *postgres.DB, conn *stream.Conn, log *slog.Logger, registry 
 // foundation runs beside the services of every process: what they write is
 // published, the trail that they leave is sealed, and what reports count is
 // summed up.
-func (p *Platform) foundation() []Service {
+func (p *Platform) foundation(keep Keeping) []Service {
 	return []Service{
+		{"event pruner", func(ctx context.Context) error {
+			return p.prune(ctx, time.Duration(cmp.Or(keep.Events, eventsFor))*24*time.Hour)
+		}},
 		{"audit sealer", func(ctx context.Context) error { p.DB.RunSealer(ctx); return nil }},
 		{"audit head", p.tellHead},
 		{"audit proof", p.prove},
@@ -52,6 +56,26 @@ func (p *Platform) foundation() []Service {
 		{"relay", func(ctx context.Context) error {
 			return stream.NewRelay(p.Stream, p.DB, p.DB.Listen(ctx, "event")).Run(ctx)
 		}},
+	}
+}
+
+// prune deletes each hour the events that were published long enough ago.
+func (p *Platform) prune(ctx context.Context, after time.Duration) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		n, err := p.DB.PruneEvents(ctx, time.Now().Add(-after))
+		if err != nil && ctx.Err() == nil {
+			p.Log.Warn("old events could not be deleted; the next hour tries again", "error", err)
+		}
+		if n > 0 {
+			p.Log.Info("old events deleted", "events", n)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/notifier"
 )
 
 // Names are the services, in the order in which an incident goes.
@@ -82,7 +83,12 @@ func (l *Listeners) Close() {
 
 // NewProcess wires the named services.
 func (p *Platform) NewProcess(names []string, l *Listeners, o Options) (*Process, error) {
-	process := &Process{platform: p, services: p.foundation()}
+	process := &Process{platform: p, services: p.foundation(o.Keeping)}
+	policy, err := notifier.ReadPolicyFile(o.Policy)
+	if err != nil {
+		return nil, err
+	}
+	p.DB.WorkBy(policy.Hours) // whoever records a milestone, by the hours of its PDU
 	has := func(name string) bool { return slices.Contains(names, name) }
 	// They stop in the reverse order: who takes work in comes last.
 	if has("notifier") {
