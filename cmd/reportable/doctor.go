@@ -73,6 +73,15 @@ func (d doctorCommand) Run(ctx context.Context, c *run.Config, to terminal) erro
 		findings = append(findings, reached(reach))
 	}
 	findings = append(findings, caseRecord(transfers, time.Now())...)
+	hooks, err := db.Webhooks(ctx)
+	if err != nil {
+		return err
+	}
+	silent, err := db.SilentHooks(ctx, time.Now().Add(-10*time.Minute))
+	if err != nil {
+		return err
+	}
+	findings = append(findings, hooked(hooks, silent)...)
 	if c.NATSURL != "" {
 		findings = append(findings, streams(ctx, c))
 	}
@@ -208,6 +217,25 @@ func letGo(lists []casework.WatchState, now time.Time) []finding {
 		all = append(all, finding{What: "every force lets go of people in time whom it is told to", Well: true})
 	}
 	return all
+}
+
+// hooked looks at the machines that are told, where there are any.
+func hooked(all []casework.Webhook, silent int) []finding {
+	if len(all) == 0 {
+		return nil
+	}
+	disabled := 0
+	for _, w := range all {
+		if !w.DisabledAt.IsZero() {
+			disabled++
+		}
+	}
+	return []finding{
+		{What: fmt.Sprintf("webhooks that are not told what they want to know: %d of %d", silent, len(all)), Well: silent == 0,
+			Do: "does a notifier run, and has it DESK_URL, where messages lead? Without it webhooks are told nothing"},
+		{What: fmt.Sprintf("webhooks that are disabled: %d", disabled), Well: disabled == 0,
+			Do: "reportable webhook list; once it answers, reportable webhook enable NAME"},
+	}
 }
 
 // roughly rounds to what somebody would say.

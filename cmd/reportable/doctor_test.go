@@ -76,3 +76,23 @@ func TestTheDoctorChasesAForceThatKeepsSomebodyForADay(t *testing.T) {
 		t.Errorf("no list is agreed with anybody: got %v", got)
 	}
 }
+
+func TestTheDoctorFindsWebhooksThatAreToldNothing(t *testing.T) {
+	if got := hooked(nil, 0); got != nil {
+		t.Errorf("without webhooks: got %v", got)
+	}
+	for name, test := range map[string]struct {
+		all    []casework.Webhook
+		silent int
+		well   [2]bool
+	}{
+		"well":     {[]casework.Webhook{{Name: "a"}}, 0, [2]bool{true, true}},
+		"silent":   {[]casework.Webhook{{Name: "a"}}, 1, [2]bool{false, true}},
+		"disabled": {[]casework.Webhook{{Name: "a", DisabledAt: time.Now()}}, 0, [2]bool{true, false}},
+	} {
+		got := hooked(test.all, test.silent)
+		if len(got) != 2 || [2]bool{got[0].Well, got[1].Well} != test.well || !strings.Contains(got[0].Do, "DESK_URL") {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}

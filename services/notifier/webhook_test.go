@@ -75,6 +75,9 @@ func TestAWebhookIsToldOnceSignedAndWithoutAName(t *testing.T) {
 	if n := pgtest.One[int](t, o.db, `select count(*) from river_job where kind = 'hooking'`); n != 4 {
 		t.Errorf("got %d jobs in the transaction of the cause, want 4", n)
 	}
+	if n, err := o.db.SilentHooks(t.Context(), time.Now().Add(time.Minute)); err != nil || n != 0 {
+		t.Errorf("got %d webhooks that are not told, %v, want none", n, err)
+	}
 	of := func(name string) int64 {
 		return pgtest.One[int64](t, o.db, `select min(d.id) from webhook_delivery d join webhook w on w.id = d.webhook join notice n on n.id = d.notice where w.name = $1 and n.owner_role = 'practitioner'`, name)
 	}
@@ -155,6 +158,9 @@ func TestAWebhookIsToldOnceSignedAndWithoutAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.exec(`insert into notice (action, owner_role, owner, n, kind) select id, 'head', 'N03SW1', 9, 'escalated' from action limit 1`)
+	if n, err := o.db.SilentHooks(t.Context(), time.Now().Add(time.Minute)); err != nil || n != 1 {
+		t.Errorf("got %d webhooks that are not told, %v, want the one whose notice no process of ours wrote", n, err)
+	}
 	if _, err := o.db.SweepHooks(t.Context(), time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}

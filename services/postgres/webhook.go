@@ -116,6 +116,30 @@ func (db *DB) SweepHooks(ctx context.Context, before time.Time) (int, error) {
 	return n, nil
 }
 
+// SilentHooks count the webhooks that are not told of notices they want, of the
+// last while and from before a time: no process that tells them runs, or it has
+// no address of the desk to lead them to.
+func (db *DB) SilentHooks(ctx context.Context, before time.Time) (int, error) {
+	var n int
+	err := db.pool.QueryRow(ctx, `
+		select count(distinct w.id)::int
+		  from webhook w
+		  join notice n on n.id > w.first and w.role in ('', n.owner_role)
+		  join action a on a.id = n.action and w.scope in ('', a.pdu)
+		 where w.disabled_at is null
+		   and n.id > (select coalesce(max(id), 0) from notice) - 20000
+		   and n.at < @before
+		   and not exists (
+		         select 1
+		           from webhook_delivery d
+		          where d.webhook = w.id
+		            and d.notice = n.id)`, pgx.NamedArgs{"before": before}).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("look for webhooks that nobody tells: %w", problem(err))
+	}
+	return n, nil
+}
+
 // BeginHook is a message to a webhook, about to be sent.
 func (db *DB) BeginHook(ctx context.Context, id casework.DeliveryID) (casework.HookMessage, error) {
 	m := casework.HookMessage{Delivery: id}

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -47,7 +48,7 @@ func (p *Platform) outward(o Options) ([]Service, error) {
 		return nil, err
 	}
 	if len(out.queues) == 0 {
-		return nil, nil
+		return out.services, nil
 	}
 	jobs := &river.Config{
 		Logger:              p.Log,
@@ -104,6 +105,7 @@ func (out *outgoing) transfers(t Transfer) error {
 // address there is no link to give them.
 func (out *outgoing) webhooks(d Delivery) error {
 	if d.Desk == "" {
+		out.services = append(out.services, Service{"webhooks without a desk", out.silent})
 		return nil
 	}
 	if err := out.DB.HookOutside(); err != nil {
@@ -114,6 +116,23 @@ func (out *outgoing) webhooks(d Delivery) error {
 	out.queues[casework.WebhookQueue] = river.QueueConfig{MaxWorkers: 8}
 	out.services = append(out.services, Service{"webhook sweeper", worker.Sweep})
 	return nil
+}
+
+// silent says each hour that webhooks wait to be told, where this process would
+// tell them and cannot.
+func (out *outgoing) silent(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if all, err := out.DB.Webhooks(ctx); err == nil && slices.ContainsFunc(all, func(w casework.Webhook) bool { return w.DisabledAt.IsZero() }) {
+			out.Log.Error("webhooks are told nothing: DESK_URL, where their messages lead, is not set", "webhooks", len(all))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // channel is nil where nothing is set.
