@@ -42,6 +42,18 @@ create function guarded(which bigint) returns boolean language sql stable as $$
             or exists (select 1 from restriction r where r.person = p.id and (r.until is null or r.until > now()))))
 $$;
 
+-- That a CRN has its person is checked again: it is no hot path, and nothing else
+-- would notice. What is there already is checked now; were there one without,
+-- new ones are checked all the same, and reconciliation names it.
+alter table crn add constraint crn_person_fkey foreign key (person) references person not valid;
+
+do $check$
+begin
+  if not exists (select 1 from crn c where not exists (select 1 from person p where p.id = c.person)) then
+    alter table crn validate constraint crn_person_fkey;
+  end if;
+end $check$;
+
 -- Which revision the contact on the case record says: a later one is sent too.
 -- Of what was sent before this was kept, that of the day it was sent.
 alter table transfer add revision integer not null default 0;

@@ -68,6 +68,18 @@ var checks = []struct{ what, query string }{
 		         select 1
 		           from receipt p
 		          where p.id = r.receipt)`},
+	{"is a receipt's line without its receipt, or about an incident that is not there", `
+		select coalesce(l.incident, 0), coalesce(l.revision, 0)
+		  from receipt_line l
+		  left join receipt p on p.id = l.receipt
+		  left join incident i on i.id = l.incident
+		 where p.id is null
+		    or l.incident is not null and i.id is null`},
+	{"is a CRN whose person is not there", `
+		select 0, 0
+		  from crn c
+		  left join person p on p.id = c.person
+		 where p.id is null`},
 	{"has been in flight for over five minutes", `
 		select r.incident, r.number
 		  from revision r
