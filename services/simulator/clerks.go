@@ -16,7 +16,7 @@ import (
 )
 
 // Clerks are who, at each force, fetches what probation asks and answers it
-// after a while. They remember nothing: another start goes on with what was
+// after a while, and who takes what changed on the watch list and says so. They remember nothing: another start goes on with what was
 // taken and not answered.
 type Clerks struct {
 	// URL is the feed's, such as http://127.0.0.1:8081.
@@ -36,6 +36,7 @@ type Clerks struct {
 
 	due     map[string]time.Time // when a force may have something to answer
 	failing map[string]bool
+	lists   map[string]time.Time // when a force's watch list is to be looked at
 }
 
 // Run answers until the context ends, and returns nil then.
@@ -55,7 +56,7 @@ func (c *Clerks) Run(ctx context.Context) error {
 	if c.Did == nil {
 		c.Did = func(string, string) {}
 	}
-	c.due, c.failing = map[string]time.Time{}, map[string]bool{}
+	c.due, c.failing, c.lists = map[string]time.Time{}, map[string]bool{}, map[string]time.Time{}
 	for force := range c.Keys {
 		c.due[force] = time.Now() // of the last run
 	}
@@ -68,7 +69,7 @@ func (c *Clerks) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		for force := range c.Keys {
-			err := errors.Join(c.take(ctx, force), c.answer(ctx, force))
+			err := errors.Join(c.follow(ctx, force), c.take(ctx, force), c.answer(ctx, force))
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -78,6 +79,30 @@ func (c *Clerks) Run(ctx context.Context) error {
 			c.failing[force] = err != nil
 		}
 	}
+}
+
+// follow takes what changed on the watch list and confirms it, as a force that
+// lets go of whom it is told to does. It keeps nothing: a simulated force's
+// records are made up anyway.
+func (c *Clerks) follow(ctx context.Context, force string) error {
+	if time.Now().Before(c.lists[force]) {
+		return nil
+	}
+	c.lists[force] = time.Now().Add(12 * c.Every)
+	var list struct{ Cursor, Confirmed int64 }
+	err := call(ctx, c.Client, c.Keys[force], http.MethodGet, c.URL+"/v1/caseload/status", nil, &list)
+	if errors.Is(err, errNotThere) || err == nil && list.Cursor == list.Confirmed {
+		return nil // none is agreed, or nothing is new
+	}
+	if err != nil {
+		return err
+	}
+	var taken struct{ Cursor int64 }
+	err = call(ctx, c.Client, c.Keys[force], http.MethodGet, fmt.Sprintf("%s/v1/caseload/changes?wait=0&after=%d", c.URL, list.Confirmed), nil, &taken)
+	if err != nil || taken.Cursor == list.Confirmed {
+		return err
+	}
+	return call(ctx, c.Client, c.Keys[force], http.MethodPost, c.URL+"/v1/caseload/confirmations", map[string]int64{"cursor": taken.Cursor}, nil)
 }
 
 type enquiries struct {
@@ -169,7 +194,7 @@ func reply(force string, e casework.EnquiryOut, at time.Time) casework.Reply {
 }
 
 // call asks the feed with a force's key, and reads its answer into into.
-func call(ctx context.Context, client *http.Client, key, method, url string, body, into any) error {
+func call(ctx context.Context, client *http.Client, key, method, url string, body, into any) (err error) {
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -195,9 +220,14 @@ func call(ctx context.Context, client *http.Client, key, method, url string, bod
 		return err
 	}
 	defer answer.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	if err != nil {
-		return err
+	// To its end: what is said first of a list is true of the whole of it.
+	defer func() {
+		if _, broken := io.Copy(io.Discard, answer.Body); err == nil {
+			err = broken
+		}
+	}()
+	if answer.StatusCode == http.StatusNotFound {
+		return errNotThere
 	}
 	if answer.StatusCode >= 300 {
 		return fmt.Errorf("answered %s", answer.Status)
@@ -205,5 +235,7 @@ func call(ctx context.Context, client *http.Client, key, method, url string, bod
 	if into == nil {
 		return nil
 	}
-	return json.Unmarshal(b, into)
+	return json.NewDecoder(answer.Body).Decode(into)
 }
+
+var errNotThere = errors.New("answered that there is no such thing")

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/access"
+	"github.com/reportable-incidents/reportable/services/caseload"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed"
 	"github.com/reportable-incidents/reportable/services/simulator"
@@ -19,7 +21,11 @@ import (
 
 func TestTheForcesAnswerWhatTheyAreAskedAndGoOnAfterAStart(t *testing.T) {
 	s := scene.New(t)
-	server := httptest.NewServer(feed.NewServer(feed.Config{Store: s.DB, Door: access.ForceDoor{Keys: s.DB}}).Routes())
+	door := access.ForceDoor{Keys: s.DB}
+	both := http.NewServeMux()
+	both.Handle("/", feed.NewServer(feed.Config{Store: s.DB, Door: door}).Routes())
+	both.Handle("/v1/caseload/", caseload.NewServer(caseload.Config{Store: s.DB, Door: door}).Routes())
+	server := httptest.NewServer(both)
 	defer server.Close()
 	keys := map[string]string{}
 	for _, force := range []string{"61", "62"} {
@@ -34,6 +40,13 @@ func TestTheForcesAnswerWhatTheyAreAskedAndGoOnAfterAStart(t *testing.T) {
 		purposes = append(purposes, p.Purpose)
 		m := s.Match(scene.Report{Person: s.Person(scene.Case{})})
 		s.Ask("practitioner", m.Match, p.Purpose)
+	}
+
+	pgtest.Exec(t, s.DB, `update register set version = version + 1`) // the scene's people are on the lists now
+	for force := range keys {
+		if _, err := s.DB.SyncWatchList(t.Context(), force); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	// until runs the forces until everything asked was done so, and returns what
@@ -80,5 +93,14 @@ func TestTheForcesAnswerWhatTheyAreAskedAndGoOnAfterAStart(t *testing.T) {
 		 where r.kind is distinct from case when e.purpose = 'disclosure' then 'disclosure-outcome' else 'enquiry-reply' end`)
 	if wrong != 0 {
 		t.Errorf("%d have no reply, or one of another kind than was asked for", wrong)
+	}
+	lists, err := s.DB.WatchStates(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lists {
+		if _, asked := keys[l.Force]; asked && (l.Cursor == 0 || l.Confirmed != l.Cursor) {
+			t.Errorf("force %s confirmed its watch list up to %d, want %d", l.Force, l.Confirmed, l.Cursor)
+		}
 	}
 }
