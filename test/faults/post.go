@@ -15,9 +15,22 @@ type post struct {
 
 	mu  sync.Mutex
 	all []letter
+	// stop, if set, is given once how to go on when a mail is taken and its
+	// sender has not heard so.
+	stop chan chan struct{}
 }
 
 type letter struct{ to, text string }
+
+// id is the mail's own number.
+func (l letter) id() string {
+	for line := range strings.Lines(l.text) {
+		if id, ok := strings.CutPrefix(line, "Message-ID: "); ok {
+			return strings.TrimSpace(id)
+		}
+	}
+	return ""
+}
 
 func newPost(t testing.TB) *post {
 	t.Helper()
@@ -53,7 +66,14 @@ func (p *post) talk(conn net.Conn) {
 			one.text = text.String()
 			p.mu.Lock()
 			p.all = append(p.all, one)
+			stop := p.stop
+			p.stop = nil
 			p.mu.Unlock()
+			if stop != nil {
+				goOn := make(chan struct{})
+				stop <- goOn
+				<-goOn
+			}
 			fmt.Fprint(conn, "250 taken\r\n")
 		case reading:
 			text.WriteString(line + "\n")
