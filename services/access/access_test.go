@@ -51,9 +51,9 @@ func TestClaimsGrantWhatIsConfiguredAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestNobodySignsInAsAPersonaFromOutside(t *testing.T) {
+func TestNobodySignsInFromOutsideAsAPersonaOrAsTheProgram(t *testing.T) {
 	var c Claims
-	for _, subject := range []string{"", "persona:auditor"} {
+	for _, subject := range []string{"", "persona:auditor", "force:62", "command line", "transfer", "u\n42", strings.Repeat("u", 256)} {
 		if _, err := c.Account(subject, "", nil); err == nil {
 			t.Errorf("subject %q was taken", subject)
 		}

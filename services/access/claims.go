@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 )
@@ -76,7 +77,7 @@ func ReadClaims(r io.Reader) (Claims, error) {
 // Account is who somebody is by their claims. Who is granted nothing gets an
 // account that sees nothing.
 func (c Claims) Account(subject, name string, claims map[string]any) (casework.Account, error) {
-	if subject == "" || strings.HasPrefix(subject, PersonaPrefix) {
+	if subject == "" || len(subject) > 255 || ours(subject) || strings.ContainsFunc(subject, unicode.IsControl) {
 		return casework.Account{}, fmt.Errorf("sign in: a subject of this form is not taken from an identity provider")
 	}
 	a := casework.Account{Subject: subject, Name: name}
@@ -103,6 +104,13 @@ func (c Claims) Account(subject, name string, claims map[string]any) (casework.A
 		}
 	}
 	return a, nil
+}
+
+// ours are the subjects of personas, and the names under which the trail sets
+// down what a force or the program itself did: nobody signs in as one of them.
+func ours(subject string) bool {
+	return strings.HasPrefix(subject, PersonaPrefix) || strings.HasPrefix(subject, "force:") ||
+		slices.Contains([]string{"command line", "operator", "demo", "caseload", "matcher", "erasure", "transfer", "webhook"}, subject)
 }
 
 // list reads a claim that may be a string or a list of strings.

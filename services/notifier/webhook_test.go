@@ -176,7 +176,7 @@ func TestOnlyAddressesOfThePublicInternetAreOutside(t *testing.T) {
 	for address, isInside := range map[string]bool{
 		"10.1.2.3": true, "172.16.0.1": true, "192.168.1.1": true, "127.0.0.1": true, "169.254.169.254": true, "0.0.0.0": true,
 		"100.64.0.1": true, "224.0.0.1": true, "255.255.255.255": true, "::1": true, "fe80::1%eth0": true, "fd00::1": true, "::": true,
-		"::ffff:127.0.0.1": true, "64:ff9b::a00:1": true, "2002:7f00:1::": true, "ff02::1": true,
+		"::ffff:127.0.0.1": true, "64:ff9b::a00:1": true, "2002:7f00:1::": true, "::127.0.0.1": true, "2001::1": true, "ff02::1": true,
 		"93.184.216.34": false, "2606:2800:220:1::1": false, "172.32.0.1": false,
 	} {
 		if got := webhook.Inside(netip.MustParseAddr(address)); got != isInside {

@@ -161,6 +161,8 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("192.0.0.0/24"),
 	netip.MustParsePrefix("198.18.0.0/15"),
 	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"),        // version 4 in disguise as it was once written
+	netip.MustParsePrefix("2001::/32"),    // and tunnelled
 	netip.MustParsePrefix("64:ff9b::/96"), // version 4 in disguise, and the next two
 	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("2002::/16"),
