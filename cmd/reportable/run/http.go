@@ -49,9 +49,10 @@ func urlOf(l net.Listener) string {
 // reading as long as it moves, to end.
 const bodyWithin = 30 * time.Second
 
-// answerWithin is how long somebody may take to read an answer, but for what a
-// service streams. A force's answer may be long, and ends when they like.
-const answerWithin = 2 * time.Minute
+// answerWithin is how long an answer may take with its reading, but for what a
+// service streams: to compute a long trail's chain anew takes minutes. A force's
+// answer may be long, and ends when they like.
+const answerWithin = 10 * time.Minute
 
 // hurry ends bodies that do not come: also of requests that were refused, for
 // the server waits for the rest of those before it goes on.
