@@ -213,13 +213,31 @@ func (c *Courier) SweepOnce(ctx context.Context, store Sweeping, now time.Time) 
 // Details stay in the desk.
 func Compose(notices []casework.Notice, desk string) Message {
 	urgent := 0
-	var lines []string
-	seen := map[string]bool{}
 	for _, n := range notices {
 		if n.Priority == casework.Urgent {
 			urgent++
 		}
-		line := cmp.Or(kinds[n.Kind], "there is news")
+	}
+	m := Message{Link: desk + "/"}
+	m.Subject = fmt.Sprintf("Reportable: %d new / %d newydd", len(notices), len(notices))
+	if urgent > 0 {
+		m.Subject = fmt.Sprintf("Reportable: %d new, %d urgent / %d newydd, %d ar frys", len(notices), urgent, len(notices), urgent)
+	}
+	m.Text = "There is something for you in Reportable.\n\n" + linesOf(notices, kinds, "there is news", "and %d more") +
+		"\n\nWho and what it is about is in the desk:\n" + m.Link +
+		"\n\nThis message names nobody on purpose. Please do not reply to it.\n" + between +
+		"Mae rhywbeth i chi yn Reportable.\n\n" + linesOf(notices, kindsInWelsh, "mae newyddion", "a %d arall") +
+		"\n\nMae'r manylion am bwy a beth wrth y ddesg:\n" + m.Link +
+		"\n\nNid yw'r neges hon yn enwi neb, o fwriad. Peidiwch ag ateb iddi, os gwelwch yn dda.\n"
+	return m
+}
+
+// linesOf are the notices in one language, a line for each that differs.
+func linesOf(notices []casework.Notice, kinds map[string]string, other, more string) string {
+	var lines []string
+	seen := map[string]bool{}
+	for _, n := range notices {
+		line := cmp.Or(kinds[n.Kind], other)
 		if n.Reference != "" { // else somebody may not know of it, and who reads the mailbox is not known
 			line = n.Reference + ": " + line
 		}
@@ -230,17 +248,9 @@ func Compose(notices []casework.Notice, desk string) Message {
 	}
 	const shown = 20
 	if len(lines) > shown {
-		lines = append(lines[:shown], fmt.Sprintf("and %d more", len(lines)-shown))
+		lines = append(lines[:shown], fmt.Sprintf(more, len(lines)-shown))
 	}
-	m := Message{Link: desk + "/"}
-	m.Subject = fmt.Sprintf("Reportable: %d new", len(notices))
-	if urgent > 0 {
-		m.Subject = fmt.Sprintf("Reportable: %d new, %d urgent", len(notices), urgent)
-	}
-	m.Text = "There is something for you in Reportable.\n\n" + strings.Join(lines, "\n") +
-		"\n\nWho and what it is about is in the desk:\n" + m.Link +
-		"\n\nThis message names nobody on purpose. Please do not reply to it.\n"
-	return m
+	return strings.Join(lines, "\n")
 }
 
 var kinds = map[string]string{
@@ -322,7 +332,9 @@ func (d *Digester) Work(ctx context.Context, _ *river.Job[Digest]) error {
 }
 
 func composeDigest(d casework.DayInPDU, desk string, now time.Time) Message {
-	m := Message{Subject: fmt.Sprintf("Reportable: the last 24 hours of %s", d.PDU), Link: fmt.Sprintf("%s/digest/%s/%s", desk, d.PDU, now.In(casework.EnglandAndWales().Zone()).Format(time.DateOnly))}
+	day := now.In(casework.EnglandAndWales().Zone())
+	m := Message{Subject: fmt.Sprintf("Reportable: the last 24 hours of %s / y 24 awr diwethaf yn %s", d.PDU, d.PDU),
+		Link: fmt.Sprintf("%s/digest/%s/%s", desk, d.PDU, day.Format(time.DateOnly))}
 	m.Text = fmt.Sprintf(`The last 24 hours of %s, on %s.
 
 %5d  people found in police incidents
@@ -334,6 +346,6 @@ The list for the meeting is in the desk:
 %s
 
 This message names nobody on purpose. Please do not reply to it.
-`, d.PDU, now.In(casework.EnglandAndWales().Zone()).Format("2 January 2006"), d.Found, d.Unjudged, d.Undecided, d.Overdue, m.Link)
+`, d.PDU, day.Format("2 January 2006"), d.Found, d.Unjudged, d.Undecided, d.Overdue, m.Link) + between + digestInWelsh(d, m.Link, day)
 	return m
 }

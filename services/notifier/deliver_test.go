@@ -78,8 +78,21 @@ Who and what it is about is in the desk:
 https://desk.example/
 
 This message names nobody on purpose. Please do not reply to it.
+
+----------------------------------------
+
+Mae rhywbeth i chi yn Reportable.
+
+B1: rhywbeth i'w wneud
+B2: rhywbeth i'w wneud
+B3: rhywbeth i'w wneud
+
+Mae'r manylion am bwy a beth wrth y ddesg:
+https://desk.example/
+
+Nid yw'r neges hon yn enwi neb, o fwriad. Peidiwch ag ateb iddi, os gwelwch yn dda.
 `
-	if m := box.sent[0]; m.Text != want || m.Subject != "Reportable: 3 new" {
+	if m := box.sent[0]; m.Text != want || m.Subject != "Reportable: 3 new / 3 newydd" {
 		t.Errorf("got %q:\n%s", m.Subject, m.Text)
 	}
 	if err := c.Work(t.Context(), telling(casework.Practitioner, "P1", 1)); err != nil || len(box.sent) != 1 {
