@@ -62,7 +62,7 @@ lint: ## gofmt, vet, staticcheck
 bench: assets postgres ## how much, how fast
 	$(GO) test -run '^$$' -bench . -timeout 30m -p 1 ./test/bench/... ./services/desk
 
-bench-matcher: postgres ## how fast people are found, beside the alternatives
+bench-matcher: postgres ## how fast people are found among 240,000 and 2,400,000, beside the alternatives
 	$(GO) test -run '^$$' -bench Matcher -benchtime 1x -timeout 30m ./test/bench/...
 
 bench-calibration: ## whether probabilities mean what they say, on 100,000 made-up people

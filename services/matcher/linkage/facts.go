@@ -152,8 +152,11 @@ func (f *facts) place(p casework.Place, from int) {
 	}
 }
 
+// mostNumbers of one person are compared: each is sought in all its spellings.
+const mostNumbers = 100
+
 func (f *facts) number(of field, s string) {
-	if key := pack(strings.ToUpper(s)); key != 0 {
+	if key := pack(strings.ToUpper(s)); key != 0 && len(f.numbers) < mostNumbers {
 		f.numbers = append(f.numbers, number{of: of, key: key})
 	}
 }
