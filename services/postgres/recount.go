@@ -118,9 +118,13 @@ func (db *DB) RecountAll(ctx context.Context) error {
 
 // timeSums are what the milestones that are counted come to.
 const timeSums = `
-			  select s.span, ` + spanStart + ` as start, x.guard, x.pdu, x.stage, x.priority, c.elapsed, time_step(c.seconds) as upto,
-			         count(*) as n, sum(round(c.seconds * 1e6)::bigint) as micros
-			    from (select *, counted_on as day, counted_guard as guard from milestone where counted_on is not null) x
+			  select s.span, ` + spanStart + ` as start, x.guard, x.pdu, x.stage, x.priority, x.elapsed, x.upto, sum(x.n)::bigint as n, sum(x.micros)::bigint as micros
+			    from ( -- by day first, of which the longer spans are made
+			      select s.counted_on as day, s.counted_guard as guard, s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds) as upto,
+			             count(*) as n, sum(round(c.seconds * 1e6)::bigint) as micros
+			        from milestone s
+			       cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
+			       where s.counted_on is not null
+			       group by 1, 2, 3, 4, 5, 6, 7) x
 			   cross join ` + spans + `
-			   cross join lateral (values (true, x.elapsed_seconds), (false, x.working_seconds)) c (elapsed, seconds)
 			   group by 1, 2, 3, 4, 5, 6, 7, 8`
