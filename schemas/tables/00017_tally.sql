@@ -59,8 +59,9 @@ create table tally_time (
 ) with (fillfactor = 80);
 
 -- The end of the step of a time, in seconds. Steps end where targets lie, on
--- whole minutes up to half a day: so that those which kept a target can be
--- counted by steps. They are an eighth wide at most, and seldom over a hundredth.
+-- whole minutes, quarters of an hour and hours: so that those which kept a
+-- target are counted by steps. A step is a fifth of its times wide at most and
+-- mostly a twentieth, and is read as the mean of what is in it.
 create function time_step(seconds double precision) returns double precision language sql immutable as $$
   select ceil(seconds / w) * w
     from (select case
@@ -68,10 +69,12 @@ create function time_step(seconds double precision) returns double precision lan
                    when seconds <= 10 then 0.2
                    when seconds <= 60 then 1
                    when seconds <= 600 then 10
-                   when seconds <= 43200 then 60
-                   when seconds <= 172800 then 720
-                   when seconds <= 1209600 then 3600
-                   else 43200
+                   when seconds <= 3600 then 60
+                   when seconds <= 14400 then 300
+                   when seconds <= 43200 then 900
+                   when seconds <= 172800 then 3600
+                   when seconds <= 1209600 then 14400
+                   else 86400
                  end::double precision as w) s
 $$;
 
