@@ -65,7 +65,7 @@ bench: assets postgres ## how much, how fast
 bench-matcher: postgres ## how fast people are found among 240,000 and 2,400,000, beside the alternatives
 	$(GO) test -run '^$$' -bench Matcher -benchtime 1x -timeout 30m ./test/bench/...
 
-bench-calibration: ## whether probabilities mean what they say, on 100,000 made-up people
+bench-calibration: ## whether probabilities mean what they say, on 100,000 made-up people and on verdicts
 	$(GO) test -run '^$$' -bench Calibration -benchtime 1x -timeout 30m ./test/bench/...
 
 bench-feed: postgres ## how fast records are taken, beside a floor in the same run

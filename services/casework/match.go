@@ -58,7 +58,9 @@ type Evidence struct {
 	// RunnerUp is the next best person on the register, by number, with the margin in bits. Zero when there is none.
 	RunnerUp PersonID `json:"runnerUp,omitempty"`
 	Margin   float64  `json:"margin,omitempty"`
-	// Decisive names the one field whose absence would change the band; empty when none alone would.
+	// Decisive names the one field whose absence, from this comparison and the
+	// runner-up's, would change the band: of several, the one that weighs most.
+	// Empty when none alone would.
 	Decisive string `json:"decisive,omitempty"`
 }
 

@@ -48,18 +48,19 @@ const (
 	FewestPositives = 50
 )
 
-// Compare measures two models on labelled examples against the register.
-func Compare(people func(*linkage.Register), examples []linkage.Example, old, new *linkage.Model) Beside {
+// Compare measures two models on labelled examples against the register, whose
+// labels are mistaken that often.
+func Compare(people func(*linkage.Register), examples []linkage.Example, mistaken float64, old, new *linkage.Model) Beside {
 	r := linkage.New(old)
 	people(r)
-	b := Beside{Old: figuresOf(r, examples)}
+	b := Beside{Old: figuresOf(r, examples, mistaken)}
 	r.SetModel(new)
-	b.New = figuresOf(r, examples)
+	b.New = figuresOf(r, examples, mistaken)
 	b.Against = b.New.worseThan(b.Old)
 	return b
 }
 
-func figuresOf(r *linkage.Register, examples []linkage.Example) Figures {
+func figuresOf(r *linkage.Register, examples []linkage.Example, mistaken float64) Figures {
 	f := Figures{Model: r.Model().Hash(), Curve: r.Curve(examples)}
 	var res Result
 	var mu sync.Mutex
@@ -106,9 +107,9 @@ func figuresOf(r *linkage.Register, examples []linkage.Example) Figures {
 	for i, a := range answered {
 		switch e := &examples[i]; {
 		case a.right:
-			loss -= math.Log2(max(a.p, 1e-6))
+			loss -= math.Log2(max(a.p+mistaken*(1-2*a.p), 1e-6))
 		case a.p > 0:
-			loss -= math.Log2(max(1-a.p, 1e-6))
+			loss -= math.Log2(max(1-a.p+mistaken*(2*a.p-1), 1e-6))
 		case e.Labelled && len(e.Is) > 0:
 			loss -= math.Log2(floor)
 		}
@@ -134,6 +135,9 @@ func (f Figures) worseThan(old Figures) []string {
 	}
 	if f.CertainWrong > old.CertainWrong && f.CertainWrong*1000 > f.Certain {
 		say("%d of %d that are certain are wrong, where %d of %d were", f.CertainWrong, f.Certain, old.CertainWrong, old.Certain)
+	}
+	if f.Certain < old.Certain*9/10 {
+		say("%d are certain, where %d were", f.Certain, old.Certain)
 	}
 	if f.BestF1 < old.BestF1-.002 {
 		say("best F1 falls from %.4f to %.4f", old.BestF1, f.BestF1)

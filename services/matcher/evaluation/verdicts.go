@@ -37,6 +37,9 @@ func (v *Verdicts) Enough() bool {
 	return v.Confirmed >= FewestConfirmed && v.Dismissed >= FewestDismissed
 }
 
+// Mistaken is how often a verdict is taken to be wrong.
+const Mistaken = .03
+
 // unlabelled is how many persons of whom nothing was said are learnt from.
 const unlabelled = 6000
 
@@ -98,6 +101,7 @@ func (v *Verdicts) Fill(to *linkage.Register) {
 // enough of them, else without.
 func (v *Verdicts) Train(base *linkage.Model, how linkage.Training) (linkage.Trained, error) {
 	examples := v.Learn
+	how.Mistaken = Mistaken
 	if !v.Enough() {
 		examples = nil
 		for _, e := range v.Learn {
@@ -115,10 +119,10 @@ func (v *Verdicts) Train(base *linkage.Model, how linkage.Training) (linkage.Tra
 
 // Compare measures two models on the half that judges.
 func (v *Verdicts) Compare(old, new *linkage.Model) Beside {
-	return Compare(v.Fill, v.Judge, old, new)
+	return Compare(v.Fill, v.Judge, Mistaken, old, new)
 }
 
 // CompareOn measures two models on labelled files.
 func CompareOn(register, queries []Record, truth map[string]string, old, new *linkage.Model) Beside {
-	return Compare(func(r *linkage.Register) { fill(r, register) }, labelled(register, queries, truth), old, new)
+	return Compare(func(r *linkage.Register) { fill(r, register) }, labelled(register, queries, truth), 0, old, new)
 }

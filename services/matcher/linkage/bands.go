@@ -118,7 +118,7 @@ func curve(all []top, positives int, bands ...float64) []CurvePoint {
 // calibrate reads off labelled examples what counting levels cannot teach: how
 // many relatives there are to a match, by how much the evidence overstates
 // itself, and where the bands begin.
-func (r *Register) calibrate(m *Model, examples []Example) error {
+func (r *Register) calibrate(m *Model, examples []Example, mistaken float64) error {
 	try := func(change func(*Model)) (float64, error) {
 		c := m.clone()
 		change(c)
@@ -126,7 +126,7 @@ func (r *Register) calibrate(m *Model, examples []Example) error {
 			return 0, err
 		}
 		all, positives := r.with(c).tops(examples)
-		return loss(all, positives), nil
+		return loss(all, positives, mistaken), nil
 	}
 	best, err := try(func(*Model) {})
 	if err != nil {
@@ -144,8 +144,12 @@ func (r *Register) calibrate(m *Model, examples []Example) error {
 	if err := m.prepare(); err != nil {
 		return fmt.Errorf("calibrate: %w", err)
 	}
-	before, _ := r.with(m).tops(examples)
-	slope, shift := temper(before)
+	slope, shift := 1.0, 0.0
+	if mistaken == 0 {
+		// Labels that may be mistaken cannot tell .99 from .9999.
+		before, _ := r.with(m).tops(examples)
+		slope, shift = temper(before, mistaken)
+	}
 	got, err := try(func(c *Model) { c.temper(slope, shift, len(r.slots)) })
 	if err != nil {
 		return fmt.Errorf("calibrate: %w", err)
@@ -157,7 +161,7 @@ func (r *Register) calibrate(m *Model, examples []Example) error {
 		return fmt.Errorf("calibrate: %w", err)
 	}
 	all, positives := r.with(m).tops(examples)
-	m.Certain, m.Probable = bandsOf(all)
+	m.Certain, m.Probable = bandsOf(all, mistaken)
 	// As far from the runner-up as from being nobody on the register.
 	m.Margin = weightOf(m.Certain).bits()
 	m.Curve = curve(all, positives, m.Certain, m.Probable)
@@ -170,8 +174,9 @@ func (r *Register) calibrate(m *Model, examples []Example) error {
 const shrink = 10
 
 // temper fits log-odds as slope times what they are and shift to what was
-// right, by Newton's method (Platt 1999), held back by shrink.
-func temper(all []top) (slope, shift float64) {
+// right, by Newton's method (Platt 1999), held back by shrink. A label that is
+// sometimes mistaken counts as far as it is to be trusted.
+func temper(all []top, mistaken float64) (slope, shift float64) {
 	const most = 12 // in nats: what is surer says nothing of the slope
 	slope = 1
 	for range 100 {
@@ -181,8 +186,8 @@ func temper(all []top) (slope, shift float64) {
 		for _, t := range all {
 			x := max(-most, min(most, math.Log(t.p/max(1-t.p, 1e-9))))
 			p := 1 / (1 + math.Exp(-slope*x-shift))
-			off := -p
-			if t.right {
+			off := trusted(p, t.right, mistaken) - p
+			if mistaken == 0 && t.right {
 				off = 1 - p
 			}
 			w := p * (1 - p)
@@ -210,7 +215,7 @@ func (m *Model) temper(slope, shift float64, people int) {
 
 // loss is the logarithmic one, in bits: it is least when probabilities mean
 // what they say. Who is not found at all counts as found at the threshold.
-func loss(all []top, positives int) float64 {
+func loss(all []top, positives int, mistaken float64) float64 {
 	const surest = 1e-6 // one slip of a judge's pen must not outweigh everything
 	sum := 0            // of weights, which are whole, so that it is the same on any machine
 	for _, t := range all {
@@ -257,10 +262,13 @@ func ErrorAtMost(wrong, of int) float64 {
 // bandsOf says where the bands begin: certain above what was wrong more often
 // than one time in 1,000, and no lower than its meaning; probable as low as 99
 // in 100 of the answers above are right.
-func bandsOf(all []top) (certain, probable float64) {
-	right, wrong := 0, 0
+//
+// Where labels are mistaken now and then, so many wrong answers are expected
+// that are right, and as many more as chance adds but rarely.
+func bandsOf(all []top, mistaken float64) (certain, probable float64) {
+	right, wrong, seen := 0, 0, 0
 	certain, probable = leastCertain, .95
-	for _, t := range all {
+	for i, t := range all {
 		if t.p < .5 {
 			break
 		}
@@ -268,13 +276,21 @@ func bandsOf(all []top) (certain, probable float64) {
 			right++
 		} else {
 			wrong++
-			if wrong*1000 > right {
-				certain = max(certain, t.p)
-			}
 		}
-		if wrong*100 <= right+wrong {
+		if i+1 < len(all) && all[i+1].p == t.p {
+			continue // a band cannot part equals
+		}
+		excused := float64(mistaken * float64(right+wrong))
+		if mistaken > 0 {
+			excused += float64(3*math.Sqrt(excused)) + 3 // it is asked at every wrong answer, and once in a while chance has its way
+		}
+		if wrong > seen && (float64(wrong)-excused)*1000 > float64(right) {
+			certain = max(certain, t.p)
+		}
+		if (float64(wrong)-excused)*100 <= float64(right+wrong) {
 			probable = min(probable, t.p)
 		}
+		seen = wrong
 	}
 	return round(min(certain, .99999)), round(max(probable, .5))
 }

@@ -71,7 +71,10 @@ func (r *Register) explain(s *search, i int) casework.Evidence {
 		e.RunnerUp, e.Margin = s.hits[other].id, margin.bits()
 	}
 	e.Band = r.model.band(o, h.bits(), margin)
-	e.Decisive = r.model.decisive(o, h.bits(), margin, e.Band)
+	if other >= 0 {
+		r.compare(q, &r.people[s.hits[other].slot], floorWeight*16, &s.beside)
+	}
+	e.Decisive = r.decisive(s, i, other, e.Band)
 	return e
 }
 
@@ -112,21 +115,58 @@ func (o *outcome) corroborated() bool {
 }
 
 // decisive names the one field without which the band would be another. Of
-// several, the one that weighs most.
-func (m *Model) decisive(o *outcome, w, margin weight, band casework.Band) string {
+// several, the one that weighs most. Without it means that it is taken out of
+// this comparison and of the runner-up's, and the rest stands, relatives and
+// rivals weighed anew.
+func (r *Register) decisive(s *search, i, other int, band casework.Band) string {
 	best, heaviest := "", weight(0)
 	for f := range fieldCount {
-		got := o.found[f]
-		if !got.known || got.bits == 0 {
-			continue
-		}
-		less := *o
-		less.found[f] = finding{}
-		if m.band(&less, w-got.bits, margin-got.bits) != band && max(got.bits, -got.bits) > heaviest {
+		got := &s.out.found[f]
+		if got.known && got.bits != 0 && max(got.bits, -got.bits) > heaviest && r.bandWithout(s, i, other, f) != band {
 			best, heaviest = fieldNames[f], max(got.bits, -got.bits)
 		}
 	}
 	return best
+}
+
+// bandWithout is the band of a hit, compared in s.out and the runner-up in
+// s.beside, if a field were not stated.
+func (r *Register) bandWithout(s *search, i, other int, f field) casework.Band {
+	less, own := r.lacking(&s.query, &s.out, f)
+	w, margin := own, -floorWeight
+	theirs := weight(0)
+	if other >= 0 {
+		_, theirs = r.lacking(&s.query, &s.beside, f)
+		margin = own - theirs
+	}
+	if r.model.Rivals {
+		sum := 1.0
+		for j := range s.hits {
+			rival := s.hits[j].own
+			if j == other {
+				rival = theirs
+			}
+			if j != i && rival >= 0 {
+				sum += rival.odds()
+			}
+		}
+		w -= lg(sum)
+	}
+	return r.model.band(&less, w, margin)
+}
+
+// lacking is a comparison without one of its fields, and what it scores then,
+// relatives included.
+func (r *Register) lacking(q *query, o *outcome, f field) (outcome, weight) {
+	less := *o
+	less.total -= less.found[f].bits
+	less.found[f] = finding{}
+	if cro := &less.found[croField]; f == pncField && cro.known {
+		// The second number is little news beside the first alone.
+		less.total -= cro.adjusted
+		cro.bits, cro.adjusted = cro.bits-cro.adjusted, 0
+	}
+	return less, less.total + r.relatives(q, &less)
 }
 
 // Explain gives the evidence for one person, whatever they score. It reports

@@ -3,6 +3,8 @@ package linkage
 import (
 	"fmt"
 	"strings"
+
+	"github.com/reportable-incidents/reportable/services/casework"
 )
 
 // LookedAt is how many people a search compares with.
@@ -63,4 +65,26 @@ func (m *Model) WithCurve(points []CurvePoint) *Model {
 	c := m.clone()
 	c.Curve = points
 	return c
+}
+
+// Bands are the bands of the best candidate if each of its fields that weighs
+// anything were not stated, with how much it weighs; and how many came near.
+func (r *Register) Bands(subject Subject) (without map[string]casework.Band, weighs map[string]float64, near int) {
+	s := &search{}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	r.search(s, subject, ReviewThreshold, false)
+	other := -1
+	if len(s.hits) > 1 {
+		other = 1
+		r.compare(&s.query, &r.people[s.hits[1].slot], floorWeight*16, &s.beside)
+	}
+	r.compare(&s.query, &r.people[s.hits[0].slot], floorWeight*16, &s.out)
+	without, weighs = map[string]casework.Band{}, map[string]float64{}
+	for f := range fieldCount {
+		if got := &s.out.found[f]; got.known && got.bits != 0 {
+			without[fieldNames[f]], weighs[fieldNames[f]] = r.bandWithout(s, 0, other, f), got.bits.bits()
+		}
+	}
+	return without, weighs, len(s.hits)
 }

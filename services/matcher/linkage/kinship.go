@@ -147,7 +147,7 @@ const mostInHousehold = 12
 // have its surname, or one like it: whoever of them is not the person is a
 // relative or a stranger. They are found by their address, whatever else
 // agrees, so that the ones who are least like the person count as well.
-func (r *Register) countKin(next, base *Model, examples []Example, belief float64) {
+func (r *Register) countKin(next, base *Model, examples []Example, belief, mistaken float64) {
 	if r.model.Relatives == 0 {
 		return
 	}
@@ -165,11 +165,11 @@ func (r *Register) countKin(next, base *Model, examples []Example, belief float6
 				continue
 			}
 			if found&listBit == 0 {
-				r.household(s, e, found, &each[i])
+				r.household(s, e, found, mistaken, &each[i])
 				continue
 			}
 			for _, who := range r.keys.lists[found&^listBit] {
-				r.household(s, e, who.slot(), &each[i])
+				r.household(s, e, who.slot(), mistaken, &each[i])
 			}
 		}
 	})
@@ -192,7 +192,7 @@ func (r *Register) countKin(next, base *Model, examples []Example, belief float6
 }
 
 // household adds what somebody at the query's address may be to it.
-func (r *Register) household(s *search, e *Example, slot uint32, into **household) {
+func (r *Register) household(s *search, e *Example, slot uint32, mistaken float64, into **household) {
 	rec, o := &r.people[slot], &s.out
 	if !rec.live || rec.id == e.Self {
 		return
@@ -207,9 +207,9 @@ func (r *Register) household(s *search, e *Example, slot uint32, into **househol
 	match := o.total.odds()
 	switch {
 	case slices.Contains(e.Is, rec.id):
-		match = 1e9
+		match *= (1 - mistaken) / max(mistaken, 1e-9)
 	case e.Labelled || slices.Contains(e.Not, rec.id):
-		match = 0
+		match *= mistaken / (1 - mistaken) // who was dismissed by mistake is no relative
 	}
 	sum := 1 + match
 	kinds := r.model.kin

@@ -1,8 +1,10 @@
 package linkage
 
 import (
+	"cmp"
 	"encoding/xml"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,12 +168,26 @@ func TestProbabilitiesThatUnderstateAreTempered(t *testing.T) {
 	for i := range 2000 { // of a hundred that say .8 only one in a hundred is wrong
 		all = append(all, top{p: .8, right: i%100 > 0}, top{p: .2, right: i%100 == 0})
 	}
-	slope, shift := temper(all)
+	slope, shift := temper(all, 0)
 	if slope < 1.8 || math.Abs(shift) > .01 {
 		t.Errorf("got slope %v and shift %v, want the slope at its bound and no shift", slope, shift)
 	}
-	if slope, shift = temper(nil); slope != 1 || shift != 0 {
+	if slope, shift = temper(nil, 0); slope != 1 || shift != 0 {
 		t.Errorf("nothing seen gives slope %v and shift %v", slope, shift)
+	}
+	// Of those that are all but sure, three in a hundred verdicts are mistaken: that is no reason to doubt them.
+	var sure []top
+	for i := range 2000 {
+		sure = append(sure, top{p: .99999, right: i%100 >= 3}, top{p: .7, right: i%10 < 7})
+	}
+	trusting, _ := temper(sure, 0)
+	doubting, _ := temper(sure, .03)
+	if trusting > .7 || doubting < .85 {
+		t.Errorf("got slope %v when verdicts are trusted and %v when they are not, want less and about as it was", trusting, doubting)
+	}
+	slices.SortStableFunc(sure, func(a, b top) int { return cmp.Compare(b.p, a.p) })
+	if certain, _ := bandsOf(sure, .03); certain != leastCertain {
+		t.Errorf("mistaken verdicts move certain to %v", certain)
 	}
 	m := Default().clone()
 	if m.temper(1.25, .3, 16000); m.Scale != 1.25 || math.Abs(math.Log(m.Expected/16000)-1.25*math.Log(Default().Expected/16000)-.3) > 1e-5 {

@@ -23,6 +23,7 @@ type search struct {
 	tail     [fieldCount][]tier
 	hits     []hit
 	out      outcome
+	beside   outcome // the runner-up's
 	looked   int
 	glanced  int
 	swept    int

@@ -38,6 +38,8 @@ type Training struct {
 	Strangers int
 	// Belief is for how many true pairs the model's own m counts, so that few examples do not overthrow it. Default 60.
 	Belief float64
+	// Mistaken is how often a label is taken to be wrong. Default: never; people's verdicts are.
+	Mistaken float64
 	// Deduplicate tells that the examples are the register's own records.
 	Deduplicate bool
 }
@@ -96,7 +98,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 	}
 	for range how.Rounds {
 		view := r.with(t.Model)
-		found := view.expect(examples)
+		found := view.expect(examples, how.Mistaken)
 		matches, drawn, among := 0.0, 0.0, 0
 		for i := range found {
 			one := 0.0
@@ -121,7 +123,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 			view.countStrangers(next, base, examples, how.Strangers)
 		}
 		countMatches(next, base, found, how.Belief)
-		view.countKin(next, base, examples, how.Belief)
+		view.countKin(next, base, examples, how.Belief, how.Mistaken)
 		if err := next.prepare(); err != nil {
 			return Trained{}, err
 		}
@@ -135,7 +137,7 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 	last := t.Model.clone()
 	last.Curve = nil // it was the other model's
 	if t.Labelled >= enoughLabels {
-		if err := r.calibrate(last, examples); err != nil {
+		if err := r.calibrate(last, examples, how.Mistaken); err != nil {
 			return Trained{}, err
 		}
 	}
@@ -168,7 +170,7 @@ const worthLearning = .001
 
 // expect finds for every example the pairs that may be matches, with their
 // probability under the model, or as labelled.
-func (r *Register) expect(examples []Example) [][]pair {
+func (r *Register) expect(examples []Example, mistaken float64) [][]pair {
 	out := make([][]pair, len(examples))
 	inParallel(len(examples), func(s *search, i int) {
 		e := &examples[i]
@@ -177,7 +179,8 @@ func (r *Register) expect(examples []Example) [][]pair {
 			for _, id := range e.Is {
 				if slot, ok := r.slots[id]; ok {
 					r.compare(&s.query, &r.people[slot], floorWeight*16, &s.out)
-					out[i] = append(out[i], s.out.pair(1))
+					p := (s.out.total + r.relatives(&s.query, &s.out)).probability()
+					out[i] = append(out[i], s.out.pair(trusted(p, true, mistaken)))
 				}
 			}
 			return
@@ -193,6 +196,17 @@ func (r *Register) expect(examples []Example) [][]pair {
 		}
 	})
 	return out
+}
+
+// trusted is the probability of a match that a person has judged, who is
+// mistaken that often.
+func trusted(p float64, confirmed bool, mistaken float64) float64 {
+	is, isNot := 1-mistaken, mistaken
+	if !confirmed {
+		is, isNot = isNot, is
+	}
+	meant := float64(is * p)
+	return meant / max(meant+float64(isNot*(1-p)), 1e-12)
 }
 
 func (o *outcome) pair(p float64) pair {
