@@ -13,18 +13,21 @@ import (
 // mostRows is how many lines a download may have.
 const mostRows = 10_000
 
+// readAtOnce is how many of them one query reads: a few, so that none takes long.
+const readAtOnce = 200
+
 // download gives the queue as it is filtered, as CSV. It says who by CRN alone,
 // and never where anybody lives.
 func download(v *visit) error {
 	f := v.queueFilter(v.URL.Query())
 	var all []postgres.QueueItem
 	for after := (postgres.Key{}); len(all) < mostRows; {
-		items, err := v.DB.Queue(v.Context(), v.me.ID, f, after, 1000)
+		items, err := v.DB.Queue(v.Context(), v.me.ID, f, after, readAtOnce)
 		if err != nil {
 			return err
 		}
 		all = append(all, items...)
-		if len(items) < 1000 {
+		if len(items) < readAtOnce {
 			break
 		}
 		after = f.Order.KeyOf(items[len(items)-1])
