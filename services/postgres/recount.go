@@ -127,4 +127,5 @@ const timeSums = `
 			       where s.counted_on is not null
 			       group by 1, 2, 3, 4, 5, 6, 7) x
 			   cross join ` + spans + `
-			   group by 1, 2, 3, 4, 5, 6, 7, 8`
+			   group by 1, 2, 3, 4, 5, 6, 7, 8
+			   order by 1, 2, 3, 4, 5, 6, 7, 8 -- what is read together lies together`

@@ -315,6 +315,7 @@ func sumUpWork(which string) string {
 		 cross join ` + spans + `
 		 group by 1, 2, 3, 4, 5
 		having sum(x.n) <> 0
+		 order by 1, 2, 3, 4, 5 -- what is read together lies together
 		    on conflict (span, start, guard, pdu, what) do update
 		   set n = t.n + excluded.n`
 }
