@@ -38,14 +38,18 @@ $(DIST): deploy/assets/package-lock.json deploy/assets/build.mjs
 
 # Arithmetic by the million, which the race detector makes ten times as long and
 # finds nothing in: these tests run without it. One that is renamed runs with it.
+# So do the browser's, which mostly wait, beside all others: the desk's races are
+# looked for in its own tests.
 ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound|TrainingHelpsWithDataOfOtherKinds|RelativesAreLearntFromHouseholds|TheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome)$$
 
 test: tools assets postgres lint ## what it needs, every check, every test
 	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \
 	    echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; fi; \
 	  echo "$(GO) test $$race ./..."; \
-	  $(GO) test $$race -vet=off -timeout 12m -skip '$(ALONE)' ./... && \
-	  $(GO) test -vet=off -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation ./cmd/reportable
+	  { $(GO) test -vet=off ./test/browser & } ; browser=$$!; \
+	  $(GO) test $$race -vet=off -timeout 12m -skip '$(ALONE)' $$($(GO) list ./... | grep -v /test/browser$$) && \
+	  $(GO) test -vet=off -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation ./cmd/reportable; \
+	  others=$$?; wait $$browser && exit $$others
 
 # What the tests use beside Go; the race detector and the checks of deploy/ can
 # be done without, and then say so.

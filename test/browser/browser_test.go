@@ -146,16 +146,23 @@ func (b *tab) size(s shape) {
 	}
 }
 
+// do takes steps one after the other.
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.Fatal(err)
+	for _, step := range steps {
+		get(b, step)
 	}
 }
 
+// get takes one step. One under which the page was replaced by the next has
+// found its element and done nothing to it, and is taken again.
 func get[T any](b *tab, what chromedp.Action[T]) T {
 	b.Helper()
 	v, err := chromedp.Run(b.ctx, what)
+	for end := time.Now().Add(20 * time.Second); err != nil && strings.Contains(err.Error(), "No node with given id") && time.Now().Before(end); {
+		_ = nap(b.ctx, nil) // a context that has ended ends the next try too
+		v, err = chromedp.Run(b.ctx, what)
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
