@@ -48,7 +48,7 @@ func (c *Clerks) Run(ctx context.Context) error {
 		c.Every = 5 * time.Second
 	}
 	if c.Client == nil {
-		c.Client = &http.Client{Timeout: 10 * time.Second}
+		c.Client = &http.Client{Timeout: 2 * time.Minute} // a first list is of thousands, and comes while everything starts
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
