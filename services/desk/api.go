@@ -254,19 +254,10 @@ type actionJSON struct {
 	Person     personJSON           `json:"person"`
 }
 
-func actionOf(i postgres.ActionItem, caseSeen bool) actionJSON {
-	a := actionJSON{ID: i.ID, Match: i.Match, Rule: i.Rule, Owner: i.OwnerRole, Priority: i.Priority, State: i.State, Unverified: i.Unverified(),
+func actionOf(i postgres.ActionItem) actionJSON {
+	return actionJSON{ID: i.ID, Match: i.Match, Rule: i.Rule, Owner: i.OwnerRole, Priority: i.Priority, State: i.State, Unverified: i.Unverified(),
 		Due: i.NextDue, Level: i.Level, Reference: i.Reference, Force: i.Force,
-		Person: personJSON{ID: i.Person, CRN: i.CRN, Surname: i.Surname, Forenames: i.Forenames}}
-	if caseSeen {
-		a.Person.RoSH = i.RoSH
-	}
-	return a
-}
-
-// seesCase reports whether the viewer sees the case and not the incident alone.
-func (v *visit) seesCase() bool {
-	return v.me.Has(casework.Practitioner, casework.Manager, casework.HeadOfPDU, casework.Administrator)
+		Person: personJSON{ID: i.Person, CRN: i.CRN, Surname: i.Surname, Forenames: i.Forenames, RoSH: i.RoSH}}
 }
 
 func apiActions(v *visit) error {
@@ -284,7 +275,7 @@ func apiActions(v *visit) error {
 		body.Next = v.nextPage(nil, items[99].NextDue, int64(items[99].ID))
 	}
 	for _, i := range items {
-		body.Actions = append(body.Actions, actionOf(i, v.seesCase()))
+		body.Actions = append(body.Actions, actionOf(i))
 	}
 	var decided []postgres.ActionItem
 	if (v.after() == postgres.Key{}) && !v.victimStaffOnly() { // theirs are with their own work
@@ -293,7 +284,7 @@ func apiActions(v *visit) error {
 		}
 	}
 	for _, i := range decided {
-		body.Decided = append(body.Decided, actionOf(i, v.seesCase()))
+		body.Decided = append(body.Decided, actionOf(i))
 	}
 	v.viewed("actions", "", map[string]any{"actions": idsOf(items), "decided": idsOf(decided)})
 	return v.answer(http.StatusOK, body)
@@ -319,7 +310,7 @@ func apiAction(v *visit) error {
 		return err
 	}
 	v.viewed("action", a.ID, map[string]any{"match": a.Match, "person": a.Person})
-	return v.answer(http.StatusOK, map[string]any{"action": actionOf(a.ActionItem, a.Case),
+	return v.answer(http.StatusOK, map[string]any{"action": actionOf(a.ActionItem),
 		"incident": maskedIncident(a.MatchView, v.opened(a.Match)), "owns": a.Owns, "why": a.Why,
 		"checklist": checklist, "decisions": decisions})
 }

@@ -186,7 +186,7 @@ func apiEscalations(v *visit) error {
 	}
 	all := []actionJSON{}
 	for _, i := range items {
-		all = append(all, actionOf(i, v.seesCase()))
+		all = append(all, actionOf(i))
 	}
 	v.viewed("actions", "", map[string]any{"actions": idsOf(items)})
 	return v.answer(http.StatusOK, map[string]any{"actions": all})
@@ -217,7 +217,7 @@ func apiTeam(v *visit) error {
 			"unacknowledged": w.Unacknowledged, "overdue": w.Overdue, "dueSoon": w.DueSoon, "covered": w.Covered, "cover": w.Cover})
 	}
 	for _, i := range items {
-		all = append(all, actionOf(i, v.seesCase()))
+		all = append(all, actionOf(i))
 	}
 	body["practitioners"], body["actions"] = people, all
 	v.viewed("actions", "", map[string]any{"actions": idsOf(items)})

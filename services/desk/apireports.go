@@ -269,7 +269,7 @@ func apiSampled(v *visit) error {
 	}
 	v.viewed("sampled", p.Item.ID, map[string]any{"action": p.ID, "sample": p.Item.Sample})
 	return v.answer(http.StatusOK, map[string]any{"item": itemJSON(p.Item), "decision": decidedJSON(p.Decision),
-		"action": actionOf(p.ActionItem, p.Case), "incident": maskedIncident(p.MatchView, v.opened(p.Match))})
+		"action": actionOf(p.ActionItem), "incident": maskedIncident(p.MatchView, v.opened(p.Match))})
 }
 
 func apiJudgeSampled(v *visit) error {

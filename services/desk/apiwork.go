@@ -356,7 +356,7 @@ func apiDecision(v *visit) error {
 	}
 	v.viewed("decision", p.Decision.ID, map[string]any{"action": p.ID})
 	return v.answer(http.StatusOK, map[string]any{"decision": decidedJSON(p.Decision), "own": p.Own,
-		"action": actionOf(p.ActionItem, p.Case), "incident": maskedIncident(p.MatchView, v.opened(p.Match))})
+		"action": actionOf(p.ActionItem), "incident": maskedIncident(p.MatchView, v.opened(p.Match))})
 }
 
 func apiColleagues(v *visit) error {
@@ -383,7 +383,7 @@ func apiDuty(v *visit) error {
 	}
 	all, shifts := []map[string]any{}, []map[string]any{}
 	for _, i := range p.Items {
-		all = append(all, map[string]any{"action": actionOf(i.ActionItem, v.seesCase()), "callees": colleaguesJSON(i.Callees)})
+		all = append(all, map[string]any{"action": actionOf(i.ActionItem), "callees": colleaguesJSON(i.Callees)})
 	}
 	for _, l := range p.Next {
 		shifts = append(shifts, shiftJSON(l))

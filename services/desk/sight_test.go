@@ -227,6 +227,8 @@ func TestVictimStaffSeeTheIncidentAndNotTheCase(t *testing.T) {
 	// A second part that somebody plays elsewhere opens no case here.
 	pgtest.Exec(t, w.DB, "insert into account_role (account, role, scope) select id, 'practitioner', $1 from account where subject = 'persona:victim staff'", scene.GwentOfficer)
 	u.get(path("/actions/%d", m.Practitioner)).status(http.StatusOK).seesNot("main", "Domestic abuse perpetrator").count(".desk-frequency", 0)
+	u.get("/actions").count("tr[data-action]", 1).seesNot("main", "RoSH")
+	u.get("/v1/actions").status(http.StatusOK).sees("body", m.Reference).seesNot("body", `"rosh":"high"`)
 	for _, at := range append(theirs, path("/people/%d", p), path("/matches/%d", m.Match), path("/v1/people/%d/timeline", p)) {
 		u.get(at).status(http.StatusNotFound)
 	}

@@ -43,10 +43,14 @@ type ActionItem struct {
 // Unverified reports whether nobody has confirmed the match.
 func (i ActionItem) Unverified() bool { return i.MatchState != casework.MatchConfirmed }
 
+// actionColumns are those of an action in a list. How dangerous somebody is belongs
+// to the case: whoever has an action as victim staff or duty officer, and does not
+// work on the case, is not told.
 const actionColumns = `
 	       a.id, a.match, a.rule, a.owner_role, coalesce(s.name, ou.name, a.owner), a.priority, a.state, a.next_due, a.acked_at, a.done_at, a.raised_at, a.level,
 	       m.band, m.state, m.role, i.force, i.reference, r.kind, r.type, r.reported_at,
-	       p.id, p.crn, p.surname, p.forenames, p.rosh, u.name`
+	       p.id, p.crn, p.surname, p.forenames,
+	       case when a.owner_role not in ('victim_staff', 'duty_officer') or works_on_case(@viewer, a.person) then p.rosh else '' end, u.name`
 
 const actionJoins = `
 	  join match m on m.id = a.match
@@ -338,6 +342,9 @@ func (db *DB) Action(ctx context.Context, viewer casework.AccountID, id casework
 		Scan(&v.Incident, &v.Why, &v.AckDue, &v.Due, &v.AckedBy, &v.DoneBy, &v.ClosedWhy, &v.Owns, &v.Oversees, &v.Case)
 	if err != nil {
 		return v, fmt.Errorf("read action %d: %w", id, problem(err))
+	}
+	if !v.Case {
+		v.RoSH = "" // nor whoever no longer works on it
 	}
 	rows, _ = db.pool.Query(ctx, `
 		select h.at, h.what, coalesce(c.name, h.by),
