@@ -107,7 +107,9 @@ func (v *visit) body(into any) error {
 	d.DisallowUnknownFields()
 	// What no text of the database may hold, and what comes after the end, is
 	// refused like what is unknown. The decoder's own words may quote what was sent.
-	if err != nil || bytes.Contains(sent, []byte(`\u0000`)) || d.Decode(into) != nil || d.Decode(new(any)) != io.EOF {
+	// After an escaped backslash those six characters are text like any other.
+	nought := bytes.Contains(bytes.ReplaceAll(sent, []byte(`\\`), nil), []byte(`\u0000`))
+	if err != nil || nought || d.Decode(into) != nil || d.Decode(new(any)) != io.EOF {
 		return wrong("body", "problem.invalid.says")
 	}
 	return nil

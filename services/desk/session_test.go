@@ -192,12 +192,18 @@ func TestWhatNoTextMayHoldIsNotFoundAndBreaksNothing(t *testing.T) {
 	for _, after := range []string{"9223372036854775807.1", "-9223372036854775808.1", "1.9223372036854775808", "1.1.1e999", "1.1.NaN"} {
 		admin.get("/matches?after=" + after).status(http.StatusOK)
 	}
-	for _, body := range []string{`{"verdict":"confirm","seen":"\u0000"}`, `{"verdict":"confirm","reason":"x"}{}`, strings.Repeat("[", 100_000)} {
+	for body, want := range map[string]int{
+		`{"verdict":"confirm","seen":"\u0000"}`:   http.StatusUnprocessableEntity,
+		`{"verdict":"confirm","seen":"\\\u0000"}`: http.StatusUnprocessableEntity, // a backslash and a nought
+		`{"verdict":"confirm","seen":"\\u0000"}`:  http.StatusConflict,            // six characters, which are another day's
+		`{"verdict":"confirm","reason":"x"}{}`:    http.StatusUnprocessableEntity,
+		strings.Repeat("[", 100_000):              http.StatusUnprocessableEntity,
+	} {
 		r, err := http.NewRequest(http.MethodPost, w.server.URL+path("/v1/matches/%d/judgements", m.Match), strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		admin.do(r).status(http.StatusUnprocessableEntity)
+		admin.do(r).status(want)
 	}
 	w.Judge("administrator", m.Match, casework.VerdictConfirm)
 	r, _ := http.NewRequest(http.MethodPost, w.server.URL+path("/v1/matches/%d/transfer", m.Match), strings.NewReader(`{"contact":"C1\nC2"}`))
