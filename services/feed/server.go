@@ -28,6 +28,7 @@ import (
 type Store interface {
 	Ledger
 	Receipt(ctx context.Context, force, id string) (casework.Receipt, error)
+	ClaimKey(ctx context.Context, force, key string) (release func() (kept bool), err error)
 	ReceiptByKey(ctx context.Context, force, key string) (casework.Receipt, error)
 	ReceiptLines(ctx context.Context, id string, status casework.LineStatus, after, limit int) ([]casework.ReceiptLine, error)
 	RecountReceipt(ctx context.Context, id string) error
@@ -57,8 +58,6 @@ type Server struct {
 	replies *Intake
 	gates   gates
 	waiting waiting
-	// reading are the forces and idempotency keys of what is being read now.
-	reading sync.Map
 }
 
 // NewServer makes a server; [Server.Routes] are to be served.
@@ -240,41 +239,14 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, intake *Intake, 
 		s.fail(w, r, casework.Receipt{}, &gather{}, err)
 		return
 	}
-	key := r.Header.Get("Idempotency-Key")
-	if key != "" {
-		// The same again while the first is still being read would go on with
-		// its receipt, and one of the two would be told of half.
-		if _, busy := s.reading.LoadOrStore(force+" "+key, true); busy {
-			s.fail(w, r, casework.Receipt{}, &gather{}, postgres.ErrKeyTaken)
-			return
-		}
-		defer s.reading.Delete(force + " " + key)
-	}
-	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: key, Received: s.Now(), Quality: quality}
+	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: r.Header.Get("Idempotency-Key"), Received: s.Now(), Quality: quality}
+	release := func() bool { return true }
 	if sub.IdempotencyKey != "" {
-		if !keyForm.MatchString(sub.IdempotencyKey) {
-			s.refuse(w, r, &access.Refusal{Status: http.StatusBadRequest, Type: "bad-idempotency-key", UserMessage: "The Idempotency-Key cannot be used.",
-				DeveloperMessage: "Give up to 200 visible characters without spaces, such as a UUID."})
+		var answered bool
+		if in, release, answered = s.under(w, r, &sub, in); answered {
 			return
 		}
-		digest := sha256.New()
-		in = io.TeeReader(in, digest)
-		rest := in
-		sub.RequestDigest = func() []byte {
-			_, _ = io.Copy(io.Discard, rest) // what follows the last record belongs to the body too
-			return digest.Sum(nil)
-		}
-		earlier, err := s.Store.ReceiptByKey(ctx, force, sub.IdempotencyKey)
-		switch {
-		case err == nil && !earlier.CompletedAt.IsZero():
-			s.replay(w, r, earlier, sub.RequestDigest)
-			return
-		case err == nil:
-			sub.ID = earlier.ID // it broke off: go on with the same receipt
-		case !errors.Is(err, casework.ErrNotFound):
-			s.refuse(w, r, access.Unavailable(err))
-			return
-		}
+		defer release()
 	}
 	reader, err := open(in, check.Rules{Force: force, Now: sub.Received})
 	if err != nil {
@@ -285,10 +257,15 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, intake *Intake, 
 	sub.Each = lines.add
 	receipt, err := intake.Take(ctx, sub, reader)
 	if err == nil && sub.ID != "" {
-		if err = s.Store.RecountReceipt(ctx, sub.ID); err == nil {
-			s.answerStored(w, r, sub.ID)
-			return
-		}
+		err = s.Store.RecountReceipt(ctx, sub.ID)
+	}
+	// The key is free before the answer: who has that may send the same again.
+	if kept := release(); !kept && err == nil {
+		sub.ID, err = receipt.ID, s.Store.RecountReceipt(ctx, receipt.ID)
+	}
+	if err == nil && sub.ID != "" {
+		s.answerStored(w, r, sub.ID)
+		return
 	}
 	s.Metrics.done(began)
 	if err != nil {
@@ -299,6 +276,46 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, intake *Intake, 
 	a.Quality = quality
 	lines.into(&a)
 	s.answer(w, r, a)
+}
+
+// under puts a submission under its idempotency key: nothing else is read under
+// that until release. What was answered under it before is answered again; what
+// broke off goes on with its receipt.
+func (s *Server) under(w http.ResponseWriter, r *http.Request, sub *Submission, in io.Reader) (body io.Reader, release func() (kept bool), answered bool) {
+	ctx := r.Context()
+	if !keyForm.MatchString(sub.IdempotencyKey) {
+		s.refuse(w, r, &access.Refusal{Status: http.StatusBadRequest, Type: "bad-idempotency-key", UserMessage: "The Idempotency-Key cannot be used.",
+			DeveloperMessage: "Give up to 200 visible characters without spaces, such as a UUID."})
+		return nil, nil, true
+	}
+	// The same again while the first is still being read, here or in another
+	// process, would go on with its receipt, and one of the two would be told of
+	// half.
+	free, err := s.Store.ClaimKey(ctx, sub.Force, sub.IdempotencyKey)
+	if err != nil {
+		s.fail(w, r, casework.Receipt{}, &gather{}, err)
+		return nil, nil, true
+	}
+	digest := sha256.New()
+	body = io.TeeReader(in, digest)
+	sub.RequestDigest = func() []byte {
+		_, _ = io.Copy(io.Discard, body) // what follows the last record belongs to the body too
+		return digest.Sum(nil)
+	}
+	earlier, err := s.Store.ReceiptByKey(ctx, sub.Force, sub.IdempotencyKey)
+	switch {
+	case err == nil && !earlier.CompletedAt.IsZero():
+		free() // what is complete stays as it is
+		s.replay(w, r, earlier, sub.RequestDigest)
+		return nil, nil, true
+	case err == nil:
+		sub.ID = earlier.ID
+	case !errors.Is(err, casework.ErrNotFound):
+		free()
+		s.refuse(w, r, access.Unavailable(err))
+		return nil, nil, true
+	}
+	return body, sync.OnceValue(free), false
 }
 
 // replay gives the answer again that was given under an idempotency key.

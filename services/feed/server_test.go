@@ -1,9 +1,11 @@
 package feed_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -297,33 +299,77 @@ func TestACheckLeavesNothingAndTellsHowGoodTheDataAre(t *testing.T) {
 // on, and nobody can reach it.
 
 func TestTheSameKeyWhileTheFirstSubmissionIsBeingReadIsToldToWait(t *testing.T) {
-	begun := make(chan struct{}, 2)
-	x := open(t, func(c *feed.Config) {
-		c.Now = func() time.Time { begun <- struct{}{}; return time.Now() }
-		c.Limits.AtOnce = 2
-	})
-	body, more := io.Pipe()
-	first := make(chan reply, 1)
-	go func() {
-		first <- x.ask("62", "POST", "/v1/incidents", body, "Content-Type", ndjsonType, "Idempotency-Key", "k1")
-	}()
-	if _, err := io.WriteString(more, incident("R1", 1, "live", "a")+"\n"); err != nil {
-		t.Fatal(err)
+	at, begun := pgtest.URL(t), make(chan string, 16)
+	here := pgtest.Open(t, at)
+	x := openOn(t, here, func(c *feed.Config) { c.Store, c.Limits.AtOnce = &claimed{here, begun}, 2 })
+	elsewhere := pgtest.Open(t, at)
+	replica := httptest.NewServer(feed.NewServer(feed.Config{Store: elsewhere, Door: access.ForceDoor{Keys: elsewhere}}).Routes())
+	defer replica.Close()
+	sent := func(to, key string, body io.Reader) reply {
+		there := *x
+		there.Server = &httptest.Server{URL: to}
+		return there.ask("62", "POST", "/v1/incidents", body, "Content-Type", ndjsonType, "Idempotency-Key", key)
 	}
-	<-begun
 	whole := incident("R1", 1, "live", "a") + "\n" + incident("R2", 1, "live", "a")
-	second := x.post(ndjsonType, whole, "Idempotency-Key", "k1")
-	if second.status != http.StatusConflict || second.header.Get("Retry-After") == "" {
-		t.Errorf("meanwhile: got %d and Retry-After %q, want 409 and a time", second.status, second.header.Get("Retry-After"))
+	// half sends the first record under a key, and waits until it is being read.
+	half := func(key string) (rest io.Writer, end func() reply) {
+		body, more := io.Pipe()
+		first := make(chan reply, 1)
+		go func() { first <- sent(x.URL, key, body) }()
+		if _, err := io.WriteString(more, incident("R1", 1, "live", "a")+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		for <-begun != key {
+		}
+		return more, func() reply { more.Close(); return <-first }
 	}
-	if _, err := io.WriteString(more, incident("R2", 1, "live", "a")); err != nil {
+
+	rest, end := half("k1")
+	for process, to := range map[string]string{"the same process": x.URL, "another process": replica.URL} {
+		if second := sent(to, "k1", strings.NewReader(whole)); second.status != http.StatusConflict || second.header.Get("Retry-After") == "" {
+			t.Errorf("meanwhile, to %s: got %d and Retry-After %q, want 409 and a time", process, second.status, second.header.Get("Retry-After"))
+		}
+	}
+	if other := sent(replica.URL, "k2", strings.NewReader(whole)); other.status != http.StatusOK {
+		t.Errorf("another key meanwhile: got %d, want it to be taken", other.status)
+	}
+	if _, err := io.WriteString(rest, incident("R2", 1, "live", "a")); err != nil {
 		t.Fatal(err)
 	}
-	more.Close()
-	if got := <-first; got.status != http.StatusOK || got.Accepted != 2 {
+	if got := end(); got.status != http.StatusOK || got.Accepted+got.Duplicate != 2 {
 		t.Errorf("the first: got %d and %d accepted, want both", got.status, got.Accepted)
 	}
-	if got := x.post(ndjsonType, whole, "Idempotency-Key", "k1"); got.header.Get("Idempotent-Replayed") != "true" {
-		t.Errorf("afterwards: got %d, want the first one's answer", got.status)
+	for _, to := range []string{x.URL, replica.URL} {
+		if got := sent(to, "k1", strings.NewReader(whole)); got.header.Get("Idempotent-Replayed") != "true" {
+			t.Errorf("afterwards: got %d, want the first one's answer", got.status)
+		}
 	}
+
+	// The session of a process that dies ends with it, and so does its claim.
+	_, end = half("k3")
+	ended := pgtest.One[int](t, elsewhere, `
+		select count(*) filter (where pg_terminate_backend(pid, 5000))
+		  from pg_locks
+		 where locktype = 'advisory'
+		   and database = (select oid from pg_database where datname = current_database())`)
+	if got := sent(replica.URL, "k3", strings.NewReader(whole)); ended != 1 || got.status != http.StatusOK || got.Duplicate != 2 {
+		t.Errorf("after %d sessions ended: got %d, want the key to be free", ended, got.status)
+	}
+	if got := end(); got.status != http.StatusConflict {
+		t.Errorf("who lost the key: got %d, want 409, for it was answered elsewhere", got.status)
+	}
+}
+
+// claimed is a store that tells when a key was claimed.
+type claimed struct {
+	*postgres.DB
+	tell chan<- string
+}
+
+func (c *claimed) ClaimKey(ctx context.Context, force, key string) (func() bool, error) {
+	release, err := c.DB.ClaimKey(ctx, force, key)
+	if err == nil {
+		c.tell <- key
+	}
+	return release, err
 }

@@ -26,7 +26,8 @@ import (
 
 // DB is the ledger. It is safe for concurrent use.
 type DB struct {
-	pool *pgxpool.Pool
+	pool   *pgxpool.Pool
+	claims claims
 	// telling asks for people to be told outside the desk; nil where nobody is.
 	telling *telling
 	// transferring asks for contacts to be put on the case record; nil where an
@@ -94,7 +95,12 @@ func open(ctx context.Context, url string, witness pgx.QueryTracer, sightDays in
 }
 
 // Close waits for what is under way and disconnects.
-func (db *DB) Close() { db.pool.Close() }
+func (db *DB) Close() {
+	db.pool.Close()
+	db.claims.mu.Lock()
+	defer db.claims.mu.Unlock()
+	db.claims.close(context.Background())
+}
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return problem(db.pool.Ping(ctx)) }
