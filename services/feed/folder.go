@@ -19,27 +19,34 @@ import (
 )
 
 // Folder watches a folder in which each force has one of its own by its code:
-// drop/62/export.csv, and what it replies to enquiries in drop/62/replies. A file is taken when it is complete, that is when its size
+// drop/62/export.csv. A file is taken when it is complete, that is when its size
 // and time have stood still for a while; or at once when it was written under a
 // name ending in .tmp or .part and then renamed. It is moved to done, or to
 // failed when nothing of it could be read, with what was rejected beside it.
+//
+// A force that has no program to ask finds what it is asked in drop/62/enquiries,
+// if there is that folder, and puts its replies into drop/62/replies.
 type Folder struct {
 	Dir    string
 	Intake *Intake
 	// Replies takes replies and outcomes of disclosures. Nil where none come so.
 	Replies *Intake
+	// Enquiries lays out what forces are asked. Nil where that is not done.
+	Enquiries Outgoing
 	// Poll is how often it is looked into. Default 1 s.
 	Poll time.Duration
 	// Settle is how long a file must stand still. Default 3 s.
 	Settle time.Duration
 	// Log may be nil.
 	Log *slog.Logger
-	// Taken is told of each file that was dealt with, for tests. May be nil.
+	// Taken is told of each file that was taken, laid out or taken away, for tests. May be nil.
 	Taken func(name string)
 
 	mu   sync.Mutex
 	seen map[string]sight
 	busy map[string]bool // folders whose files are being taken
+	// later is before when a folder of enquiries is not looked into again.
+	later map[string]time.Time
 }
 
 // sight is how a file was when it was last looked at, and since when.
@@ -60,7 +67,7 @@ func (f *Folder) Run(ctx context.Context) error {
 	if f.Log == nil {
 		f.Log = slog.New(slog.DiscardHandler)
 	}
-	f.seen, f.busy = make(map[string]sight), make(map[string]bool)
+	f.seen, f.busy, f.later = make(map[string]sight), make(map[string]bool), make(map[string]time.Time)
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return fmt.Errorf("make the drop folder: %w", err)
 	}
@@ -83,10 +90,11 @@ func (f *Folder) Run(ctx context.Context) error {
 func (f *Folder) look(ctx context.Context, files *sync.WaitGroup) {
 	for _, force := range casework.Forces() {
 		f.lookInto(ctx, files, force.Code, filepath.Join(f.Dir, force.Code), f.submit)
-		replies := filepath.Join(f.Dir, force.Code, "replies")
-		// A link there would lead out of the force's own folder.
-		if info, err := os.Lstat(replies); f.Replies != nil && err == nil && info.IsDir() {
-			f.lookInto(ctx, files, force.Code, replies, f.submitReplies)
+		if dir, ok := f.folderOf(force.Code, "replies"); ok && f.Replies != nil {
+			f.lookInto(ctx, files, force.Code, dir, f.submitReplies)
+		}
+		if dir, ok := f.folderOf(force.Code, "enquiries"); ok && f.Enquiries != nil {
+			f.layOutInto(ctx, files, force.Code, dir)
 		}
 	}
 }
@@ -243,10 +251,14 @@ func (f *Folder) take(ctx context.Context, force, dir, name string, submit submi
 	if err := inside.Rename(name, target); err != nil {
 		return fmt.Errorf("move it: %w", withoutPath(err))
 	}
+	f.tell(name)
+	return nil
+}
+
+func (f *Folder) tell(name string) {
 	if f.Taken != nil {
 		f.Taken(name)
 	}
-	return nil
 }
 
 func (f *Folder) submit(ctx context.Context, force, name string, in io.Reader, rejects *Rejects) (casework.Receipt, error) {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed"
@@ -212,12 +214,12 @@ func TestTheOutcomeOfADisclosureFindsItsCaseAndHasNoRoomForWords(t *testing.T) {
 }
 
 func TestAForceThatSendsFilesAloneAnswersByFile(t *testing.T) {
-	_, s, _, number := asked(t)
-	taken := make(chan string, 4)
+	x, s, m, number := asked(t)
+	taken := make(chan string, 16)
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
-	f := feed.Folder{Dir: dir, Intake: &feed.Intake{Ledger: s.DB}, Replies: &feed.Intake{Ledger: feed.Replies(s.DB)},
+	f := feed.Folder{Dir: dir, Intake: &feed.Intake{Ledger: s.DB}, Replies: &feed.Intake{Ledger: feed.Replies(s.DB)}, Enquiries: s.DB,
 		Poll: time.Millisecond, Settle: 20 * time.Millisecond, Taken: func(name string) { taken <- name }}
 	if err := os.MkdirAll(filepath.Join(dir, "62", "replies"), 0o700); err != nil {
 		t.Fatal(err)
@@ -226,6 +228,52 @@ func TestAForceThatSendsFilesAloneAnswersByFile(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-stopped })
 	head := "\ufeffreference,revision,status,kind,enquiry,answer,text,incidents,repliedAt\n"
 	row := "E1,1,live,enquiry-reply," + number + `,information,"Two call-outs, ""both"" quiet.",62/18/1; 62/18/2,2026-02-06T14:30:00+00:00` + "\n"
+	// What it is asked is laid out as the API gives it, and lies there until it says
+	// that it has it. Whose person becomes restricted goes out with identifiers alone.
+	asks := filepath.Join(dir, "62", "enquiries")
+	if err := os.Mkdir(asks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	drop(t, filepath.Join(asks, "."+number+".json.half"), "left by a crash")
+	laid := func() (e casework.EnquiryOut) {
+		t.Helper()
+		for name := ""; name != number+".json"; name = await(t, taken) {
+		}
+		text, err := os.ReadFile(filepath.Join(asks, number+".json"))
+		if err != nil || json.Unmarshal(text, &e) != nil {
+			t.Fatalf("the enquiry cannot be read: %v", err)
+		}
+		return e
+	}
+	if diff := cmp.Diff(x.given("62", "")[0], laid()); diff != "" {
+		t.Error("the file is not what the API gives")
+	}
+	pgtest.Exec(t, s.DB, `update person set restricted = true where id = (select person from match where id = $1)`, m.Match)
+	if e := laid(); e.Person["surname"] != nil || len(e.Person) == 0 {
+		t.Error("of somebody restricted more is told than identifiers")
+	}
+	pgtest.Exec(t, s.DB, `update person set restricted = false where id = (select person from match where id = $1)`, m.Match)
+	laid()
+	unknown := strings.Replace(number, number[:8], "00000000", 1)
+	for _, one := range []string{unknown, number} {
+		drop(t, filepath.Join(asks, one+".taken"), "")
+		if got := await(t, taken); got != one+".taken" {
+			t.Errorf("dealt with %s", got)
+		}
+	}
+	if got := await(t, taken); got != number+".json" {
+		t.Errorf("took away %s", got)
+	}
+	if left, err := os.ReadDir(asks); err != nil || len(left) != 1 || left[0].Name() != unknown+".unknown" {
+		t.Errorf("%d files are left, %v; want the word for an enquiry that is none", len(left), err)
+	}
+	if n := pgtest.One[string](t, s.DB, `
+		select count(*) filter (where what = 'ENQUIRIES_GIVEN' and details->>'channel' = 'file') || ' ' || count(*) filter (where what = 'ENQUIRY_TAKEN')
+		  from audit
+		 where actor = 'force:62'`); n != "3 1" {
+		t.Errorf("what went out and was taken is on the trail %s times", n)
+	}
+
 	for range 2 { // again changes nothing
 		drop(t, filepath.Join(dir, "62", "replies", "replies.csv"), head+row+"E2,one\n")
 		if got := <-taken; got != "replies.csv" {

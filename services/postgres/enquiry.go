@@ -260,57 +260,94 @@ func (db *DB) Ask(ctx context.Context, n NewEnquiry) (casework.EnquiryID, error)
 // given of people is on the trail before it goes out.
 func (db *DB) EnquiriesFor(ctx context.Context, force string, taken bool, limit int, correlation string) ([]casework.EnquiryOut, error) {
 	var all []casework.EnquiryOut
-	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, `
-			select e.id, e.number::text, e.purpose, e.period_from::timestamptz, e.period_to::timestamptz, e.question, e.asked_at, e.taken_at,
-			       (select c.due
-			          from action c
-			         where c.incident = e.incident
-			           and c.person = e.person
-			           and c.rule = 'chase_enquiry'
-			           and c.state in ('open', 'acknowledged')),
-			       case when i.force = e.force then i.reference else '' end,
-			       `+watchContent+`
-			  from enquiry e
-			  join incident i on i.id = e.incident
-			  join person p on p.id = current_person(e.person)
-			  join watch_list w on w.force = e.force
-			 where e.force = @force
-			   and e.answered_at is null
-			   and e.ended_at is null
-			   and (@taken or e.taken_at is null)
-			 order by e.id
-			 limit @limit`,
-			pgx.NamedArgs{"force": force, "taken": taken, "limit": limit})
-		var ids []int64
-		var err error
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (casework.EnquiryOut, error) {
-			var e casework.EnquiryOut
-			var id int64
-			var from, to time.Time
-			err := row.Scan(&id, &e.ID, &e.Purpose, &from, &to, &e.Question, &e.AskedAt, &e.TakenAt, &e.AnswerBy, &e.Incident, &e.Person)
-			e.From, e.To, e.Basis = casework.DateOf(from), casework.DateOf(to), e.Purpose.Basis()
-			ids = append(ids, id)
-			return e, err
-		})
-		if err != nil || len(ids) == 0 {
+	err := db.inTx(ctx, func(tx pgx.Tx) (err error) {
+		if all, err = enquiriesOut(ctx, tx, force, taken, limit); err != nil || len(all) == 0 {
 			return err
 		}
-		_, err = tx.Exec(ctx, `
-			update enquiry
-			   set given_at = now()
-			 where id = any(@ids)
-			   and given_at is null`, pgx.NamedArgs{"ids": ids})
-		if err != nil {
-			return err
+		numbers := make([]string, len(all))
+		for i, e := range all {
+			numbers[i] = e.ID
 		}
-		return audit(ctx, tx, Audit{Actor: "force:" + force, What: "ENQUIRIES_GIVEN", Service: "feed", SubjectType: "enquiry",
-			Correlation: correlation, Details: map[string]any{"enquiries": ids}})
+		return enquiriesGiven(ctx, tx, force, numbers, casework.ChannelHTTP, correlation)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("give force %s its enquiries: %w", force, err)
 	}
 	return all, nil
+}
+
+// EnquiriesWaiting are what EnquiriesFor would give, for whoever compares them
+// with what was given before. What of it goes out is told to [DB.EnquiriesGiven].
+func (db *DB) EnquiriesWaiting(ctx context.Context, force string, limit int) ([]casework.EnquiryOut, error) {
+	all, err := enquiriesOut(ctx, db.pool, force, false, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the enquiries to force %s: %w", force, problem(err))
+	}
+	return all, nil
+}
+
+// EnquiriesGiven puts on the trail that a force is about to be given enquiries
+// as files.
+func (db *DB) EnquiriesGiven(ctx context.Context, force string, numbers []string) error {
+	err := db.inTx(ctx, func(tx pgx.Tx) error {
+		return enquiriesGiven(ctx, tx, force, numbers, casework.ChannelFile, "")
+	})
+	if err != nil {
+		return fmt.Errorf("give force %s its enquiries: %w", force, err)
+	}
+	return nil
+}
+
+// enquiriesOut reads what a force is asked, with what policy lets it know.
+func enquiriesOut(ctx context.Context, from querier, force string, taken bool, limit int) ([]casework.EnquiryOut, error) {
+	rows, _ := from.Query(ctx, `
+		select e.number::text, e.purpose, e.period_from::timestamptz, e.period_to::timestamptz, e.question, e.asked_at, e.taken_at,
+		       (select c.due
+		          from action c
+		         where c.incident = e.incident
+		           and c.person = e.person
+		           and c.rule = 'chase_enquiry'
+		           and c.state in ('open', 'acknowledged')),
+		       case when i.force = e.force then i.reference else '' end,
+		       `+watchContent+`
+		  from enquiry e
+		  join incident i on i.id = e.incident
+		  join person p on p.id = current_person(e.person)
+		  join watch_list w on w.force = e.force
+		 where e.force = @force
+		   and e.answered_at is null
+		   and e.ended_at is null
+		   and (@taken or e.taken_at is null)
+		 order by e.id
+		 limit @limit`,
+		pgx.NamedArgs{"force": force, "taken": taken, "limit": limit})
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (casework.EnquiryOut, error) {
+		var e casework.EnquiryOut
+		var first, last time.Time
+		err := row.Scan(&e.ID, &e.Purpose, &first, &last, &e.Question, &e.AskedAt, &e.TakenAt, &e.AnswerBy, &e.Incident, &e.Person)
+		e.From, e.To, e.Basis = casework.DateOf(first), casework.DateOf(last), e.Purpose.Basis()
+		return e, err
+	})
+}
+
+// enquiriesGiven notes that a force is given enquiries, and by what way.
+func enquiriesGiven(ctx context.Context, tx pgx.Tx, force string, numbers []string, channel casework.Channel, correlation string) error {
+	var ids []int64
+	err := tx.QueryRow(ctx, `
+		with given as (
+		  update enquiry
+		     set given_at = coalesce(given_at, now())
+		   where force = @force
+		     and number = any(@numbers::uuid[])
+		  returning id
+		)
+		select coalesce(array_agg(id order by id), '{}')
+		  from given`, pgx.NamedArgs{"force": force, "numbers": numbers}).Scan(&ids)
+	if err != nil {
+		return err
+	}
+	return audit(ctx, tx, Audit{Actor: "force:" + force, What: "ENQUIRIES_GIVEN", Service: "feed", SubjectType: "enquiry",
+		Correlation: correlation, Details: map[string]any{"enquiries": ids, "channel": channel}})
 }
 
 // EnquiriesWait reports whether a force has been asked anything that it has not

@@ -22,10 +22,11 @@ func (p *Platform) feed(o Options, door access.ForceDoor) (http.Handler, []Servi
 	services := []Service{{"feed silence", func(ctx context.Context) error { return metrics.RunHeard(ctx, p.DB, p.Log) }}}
 	if o.DropFolder != "" {
 		folder := feed.Folder{
-			Dir:     o.DropFolder,
-			Intake:  &feed.Intake{Ledger: p.DB, Metrics: metrics, Log: p.Log, Now: p.Now},
-			Replies: &feed.Intake{Ledger: feed.Replies(p.DB), Metrics: metrics, Log: p.Log, Now: p.Now},
-			Log:     p.Log,
+			Dir:       o.DropFolder,
+			Intake:    &feed.Intake{Ledger: p.DB, Metrics: metrics, Log: p.Log, Now: p.Now},
+			Replies:   &feed.Intake{Ledger: feed.Replies(p.DB), Metrics: metrics, Log: p.Log, Now: p.Now},
+			Enquiries: p.DB,
+			Log:       p.Log,
 		}
 		services = append(services, Service{"drop folder", folder.Run})
 	}
