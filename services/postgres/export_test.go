@@ -34,7 +34,7 @@ func (db *DB) EventsOf(ctx context.Context, t *testing.T, commit bool, payloads 
 }
 
 // SpansOf is period.cover, by the numbers of its days.
-func SpansOf(from, to int) (lengths, starts []int) { return period{from, to}.cover() }
+func SpansOf(from, to int) (lengths, starts, signs []int) { return period{from, to}.cover() }
 
 // Passing says of an error of the database that the same may succeed later.
 func Passing(err error) bool { return passing(codeOf(err)) }

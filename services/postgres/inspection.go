@@ -157,16 +157,18 @@ func (i *inspecting) times(ctx context.Context, t tallies, p period) error {
 		stage casework.Stage
 	}
 	clocks := map[key]*[2]steps{} // working time, and the wall clock
-	for _, s := range all {
-		for _, k := range []key{{"", s.Stage}, {s.PDU, s.Stage}} {
+	for c, took := range all {
+		for _, k := range []key{{"", c.Stage}, {c.PDU, c.Stage}} {
 			if clocks[k] == nil {
 				clocks[k] = &[2]steps{{}, {}}
 			}
 			clock := clocks[k][0]
-			if s.Elapsed {
+			if c.Elapsed {
 				clock = clocks[k][1]
 			}
-			clock.add(s)
+			for upto, s := range took {
+				clock.add(upto, s.n, s.micros)
+			}
 		}
 	}
 	keys := slices.SortedFunc(maps.Keys(clocks), func(a, b key) int {
@@ -255,13 +257,20 @@ type step struct {
 	micros int64 // of all of them together
 }
 
-func (s steps) add(t tallied) {
-	x := s[t.UpTo]
-	s[t.UpTo] = step{t.UpTo, x.n + t.N, x.micros + t.Micros}
+func (s steps) add(upto float64, n int, micros int64) {
+	x := s[upto]
+	s[upto] = step{upto, x.n + n, x.micros + micros}
 }
 
-func (s steps) sorted() sortedSteps {
-	return slices.SortedFunc(maps.Values(s), func(a, b step) int { return cmp.Compare(a.upto, b.upto) })
+// sorted are those of which anything is left.
+func (s steps) sorted() (all sortedSteps) {
+	for _, x := range s {
+		if x.n != 0 {
+			all = append(all, x)
+		}
+	}
+	slices.SortFunc(all, func(a, b step) int { return cmp.Compare(a.upto, b.upto) })
+	return all
 }
 
 type sortedSteps []step

@@ -55,23 +55,24 @@ func (db *DB) Miscounted(ctx context.Context) (m Miscounted, err error) {
 			return err
 		}
 		return tx.QueryRow(ctx, `
-			with held as (
-			  select s.span, `+spanStart+` as start, x.guard, substr(x.what, strpos(x.what, '|') + 1) as pdu, split_part(x.what, '|', 1) as what, count(*) as n
-			    from (select day, guard, unnest(counts) as what from counted) x
-			   cross join `+spans+`
-			   group by 1, 2, 3, 4, 5
+			with held as (`+workSums+`
 			),
-			times as (`+timeSums+`
+			times as (
+			  (`+daysTimes+`
+			  )
+			   union all
+			  (`+longerTimes+`
+			  )
 			)
 			select (select count(*)
 			          from held h
-			          full join (select * from tally where n <> 0) t using (span, start, guard, pdu, what)
+			          full join (select * from tally where n <> 0) t using (span, start, pdu, what)
 			         where h.n is distinct from t.n)
 			     + (select count(*)
 			          from times h
-			          full join (select * from tally_time where n <> 0 or micros <> 0) t
-			         using (span, start, guard, pdu, stage, priority, elapsed, upto)
-			         where (h.n, h.micros) is distinct from (t.n, t.micros))`).Scan(&m.Sums)
+			          full join (select * from tally_time where n <> '{}') t using (span, start, pdu, stage, priority, elapsed)
+			         where (h.upto, h.n, h.micros) is distinct from (t.upto, t.n, t.micros))`,
+			pgx.NamedArgs{"shorter": []int{1, 4, 16, 64}}).Scan(&m.Sums)
 	})
 	if err != nil {
 		return m, fmt.Errorf("compare the sums with the record: %w", problem(err))
@@ -85,12 +86,16 @@ func (db *DB) RecountAll(ctx context.Context) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			fmt.Sprintf("select pg_advisory_xact_lock(%d)", int64(tallying)),
-			"set local work_mem = '128MB'",
+			"set local work_mem = '256MB'",
 			"delete from uncounted", // first: what changes from now on is counted again
 			"delete from counted",
 			"delete from tally",
 			"delete from tally_time",
-			sumUpWork("true"),
+			`with ` + countedMatches("true") + `,` + countedWork + `
+			 insert into counted (match, day, guard, counts)
+			 select t.id, t.day, t.guard, coalesce(f.counts, '{}')
+			   from touched t
+			   left join fresh f on f.match = t.id`,
 			`update milestone s
 			    set counted_on = (s.at at time zone 'Europe/London')::date,
 			        counted_guard = c.guard,
@@ -101,10 +106,17 @@ func (db *DB) RecountAll(ctx context.Context) error {
 			   join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 			  where m.id = s.match
 			    and (s.counted_on, s.counted_guard, s.team) is distinct from ((s.at at time zone 'Europe/London')::date, c.guard, p.team)`,
-			`insert into tally_time (span, start, guard, pdu, stage, priority, elapsed, upto, n, micros)
-			` + timeSums,
+			`insert into tally (span, start, pdu, what, n)` + workSums,
+			`insert into tally_time (span, start, pdu, stage, priority, elapsed, upto, n, micros) ` + daysTimes,
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		for _, shorter := range []int{1, 4, 16, 64} { // each is made of those before it
+			_, err := tx.Exec(ctx, `insert into tally_time (span, start, pdu, stage, priority, elapsed, upto, n, micros) `+longerTimes,
+				pgx.NamedArgs{"shorter": []int{shorter}})
+			if err != nil {
 				return err
 			}
 		}
@@ -116,16 +128,52 @@ func (db *DB) RecountAll(ctx context.Context) error {
 	return nil
 }
 
-// timeSums are what the milestones that are counted come to.
-const timeSums = `
-			  select s.span, ` + spanStart + ` as start, x.guard, x.pdu, x.stage, x.priority, x.elapsed, x.upto, sum(x.n)::bigint as n, sum(x.micros)::bigint as micros
-			    from ( -- by day first, of which the longer spans are made
-			      select s.counted_on as day, s.counted_guard as guard, s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds) as upto,
-			             count(*) as n, sum(round(c.seconds * 1e6)::bigint) as micros
-			        from milestone s
-			       cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
-			       where s.counted_on is not null
-			       group by 1, 2, 3, 4, 5, 6, 7) x
+// workSums are what the matches that are counted come to. Many come to the same.
+const workSums = `
+			  select s.span, ` + spanStart + ` as start, substr(x.what, strpos(x.what, '|') + 1) as pdu, split_part(x.what, '|', 1) as what, sum(x.n)::bigint as n
+			    from (
+			      select y.day, unnest(y.counts) as what, y.n
+			        from (select day, counts, count(*) as n from counted group by day, counts) y) x
 			   cross join ` + spans + `
-			   group by 1, 2, 3, 4, 5, 6, 7, 8
-			   order by 1, 2, 3, 4, 5, 6, 7, 8 -- what is read together lies together`
+			   group by 1, 2, 3, 4
+			   order by 1, 2, 3, 4 -- what is read together lies together`
+
+// daysTimes are what the milestones that are counted come to on each day.
+const daysTimes = `
+			  select 1 as span, d.start, d.pdu, d.stage, d.priority, c.elapsed, b.upto, b.n, b.micros
+			    from (
+			      select s.counted_on as start, s.pdu, s.stage, s.priority, array_agg(s.elapsed_seconds) as elapsed, array_agg(s.working_seconds) as working
+			        from milestone s
+			       where s.counted_on is not null
+			       group by 1, 2, 3, 4) d
+			   cross join lateral (values (true, d.elapsed), (false, d.working)) c (elapsed, seconds)
+			   cross join lateral (
+			           select array_agg(x.upto order by x.upto) as upto, array_agg(x.n order by x.upto) as n, array_agg(x.micros order by x.upto) as micros
+			             from (
+			               select time_step(s) as upto, count(*) as n, sum(round(s * 1e6)::bigint)::bigint as micros
+			                 from unnest(c.seconds) s
+			                group by 1) x) b
+			   order by 2, 3, 4, 5, 6 -- what is read together lies together`
+
+// longerTimes are what four spans of times come to together.
+const longerTimes = `
+			  select 4 * k.span as span, k.start, k.pdu, k.stage, k.priority, k.elapsed, b.upto, b.n, b.micros
+			    from (
+			      select distinct span, start - (start - date '1970-01-01') % (4 * span) as start, pdu, stage, priority, elapsed
+			        from tally_time
+			       where span = any(@shorter::smallint[])) k
+			   cross join lateral (
+			           select array_agg(x.upto order by x.upto) as upto, array_agg(x.n order by x.upto) as n, array_agg(x.micros order by x.upto) as micros
+			             from (
+			               select u.upto, sum(u.n)::bigint as n, sum(u.micros)::bigint as micros
+			                 from generate_series(0, 3) i
+			                 join tally_time t
+			                   on t.span = k.span
+			                  and t.start = k.start + i * k.span
+			                  and (t.pdu, t.stage, t.priority, t.elapsed) = (k.pdu, k.stage, k.priority, k.elapsed)
+			                cross join unnest(t.upto, t.n, t.micros) u (upto, n, micros)
+			                group by u.upto
+			               having sum(u.n) <> 0
+			                   or sum(u.micros) <> 0) x) b
+			   where b.upto is not null
+			   order by 1, 2, 3, 4, 5, 6`

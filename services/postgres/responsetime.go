@@ -44,15 +44,17 @@ func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, p
 			priority casework.Priority
 		}
 		reached := map[key]steps{}
-		for _, s := range times {
-			k := key{s.Stage, s.Priority}
-			if _, elapsed := clockOf(k.stage, k.priority, targets); elapsed != s.Elapsed {
+		for c, took := range times {
+			k := key{c.Stage, c.Priority}
+			if _, elapsed := clockOf(k.stage, k.priority, targets); elapsed != c.Elapsed {
 				continue
 			}
 			if reached[k] == nil {
 				reached[k] = steps{}
 			}
-			reached[k].add(s)
+			for upto, s := range took {
+				reached[k].add(upto, s.n, s.micros)
+			}
 		}
 		all = []casework.ResponseTime{}
 		for _, k := range slices.SortedFunc(maps.Keys(reached), func(a, b key) int {
@@ -60,6 +62,9 @@ func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, p
 				cmp.Compare(slices.Index(priorities, a.priority), slices.Index(priorities, b.priority)))
 		}) {
 			took := reached[k].sorted()
+			if took.n() == 0 {
+				continue
+			}
 			r := casework.ResponseTime{Stage: k.stage, Priority: k.priority, Reached: took.n(),
 				Median: inTime(took.centile(0.5)), Ninetieth: inTime(took.centile(0.9))}
 			r.Target, r.Elapsed = clockOf(k.stage, k.priority, targets)
@@ -91,7 +96,6 @@ func clockOf(stage casework.Stage, priority casework.Priority, targets []casewor
 
 // ofTeam are the milestones of a team's people in a period that the viewer may count.
 const ofTeam = `
-		  from milestone s
 		 where (@team = '' or s.team = @team)
 		   and s.at >= @from
 		   and s.at < @to
@@ -103,20 +107,15 @@ const ofTeam = `
 		        or s.counted_guard < 0 and -s.counted_guard not in (select unnest(@rivalled::bigint[])))`
 
 // teamTimes are those of one team, which has no sums: its work is little enough
-// to be read.
-func (t *tallies) teamTimes(ctx context.Context, p period, priority casework.Priority, team string) ([]tallied, error) {
-	if team == "" {
-		return nil, nil
-	}
-	rows, _ := t.tx.Query(ctx, `
-		select s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds), count(*)::int, sum(round(c.seconds * 1e6)::bigint)::bigint
-		  from (select s.pdu, s.stage, s.priority, s.elapsed_seconds, s.working_seconds`+ofTeam+`) s
-		 cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
-		 group by s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds)`,
-		t.args(pgx.NamedArgs{"team": team, "from": p.starts(), "to": p.ends(), "priority": priority}))
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tallied])
-	if err != nil {
-		return nil, fmt.Errorf("read the times of a team: %w", err)
+// to be read, a month at a time.
+func (t *tallies) teamTimes(ctx context.Context, p period, priority casework.Priority, team string) (map[clocked]steps, error) {
+	all := map[clocked]steps{}
+	for from := p.from; from < p.to && team != ""; from += 30 {
+		part := period{from, min(from+30, p.to)}
+		err := t.steps(ctx, all, 1, ofTeam, pgx.NamedArgs{"team": team, "from": part.starts(), "to": part.ends(), "priority": priority})
+		if err != nil {
+			return nil, fmt.Errorf("read the times of a team: %w", err)
+		}
 	}
 	return all, nil
 }
@@ -130,7 +129,8 @@ func (t *tallies) inTime(ctx context.Context, p period, team string, r casework.
 		return took.within(target), err
 	}
 	err = t.tx.QueryRow(ctx, `
-		select count(*)`+ofTeam+`
+		select count(*)
+		  from milestone s`+ofTeam+`
 		   and s.stage = @stage
 		   and case when @elapsed then s.elapsed_seconds else s.working_seconds end <= @target`,
 		t.args(pgx.NamedArgs{"team": team, "from": p.starts(), "to": p.ends(), "priority": r.Priority, "stage": r.Stage,

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -50,10 +53,14 @@ func (t *tallies) args(args pgx.NamedArgs) pgx.NamedArgs {
 	return args
 }
 
-// seen says of a sum, t, that the viewer may count what is in it.
-const seen = `(t.guard = 0
-	      or t.guard > 0 and t.guard not in (select unnest(@hidden::bigint[]))
-	      or t.guard < 0 and -t.guard not in (select unnest(@rivalled::bigint[])))`
+// guards are under which what is hidden is counted.
+func (t *tallies) guards() []int64 {
+	all := slices.Clone(t.hidden)
+	for _, match := range t.rivalled {
+		all = append(all, -match)
+	}
+	return all
+}
 
 // period is of days, counted since 1970: the first, and the one after the last.
 type period struct{ from, to int }
@@ -88,26 +95,40 @@ func midnight(day int) time.Time {
 	return time.Date(1970, 1, 1+day, 0, 0, 0, 0, casework.EnglandAndWales().Zone())
 }
 
-// cover makes a period up of as few spans as can be: how long each is, and on
-// which day it starts.
-func (p period) cover() (lengths, starts []int) {
-	for at := p.from; at < p.to; {
-		length := 64
-		for at&(length-1) != 0 || at+length > p.to {
-			length /= 8
+// cover makes a period up of few spans: how long each is, on which day it
+// starts, and 1 if it is added or -1 if it is taken off, where that takes fewer.
+func (p period) cover() (lengths, starts, signs []int) {
+	add := func(from, to, length, sign int) {
+		for ; from < to; from += length {
+			lengths, starts, signs = append(lengths, length), append(starts, from), append(signs, sign)
 		}
-		lengths, starts = append(lengths, length), append(starts, at)
-		at += length
 	}
-	return lengths, starts
+	const longest = 256
+	length := 1
+	for ; length < longest && p.to-p.from > 2*length; length *= 4 {
+		// Both ends move to where a longer span begins, whichever is nearer.
+		from, to := nearest(p.from, 4*length), nearest(p.to, 4*length)
+		add(p.from, from, length, 1)
+		add(from, p.from, length, -1)
+		add(to, p.to, length, 1)
+		add(p.to, to, length, -1)
+		p = period{from, to}
+	}
+	add(p.from, p.to, length, 1)
+	return lengths, starts, signs
+}
+
+// nearest is the nearest multiple of a length to a day; the next of two.
+func nearest(day, length int) int {
+	return (day + length/2) &^ (length - 1)
 }
 
 // within is the part of a period of which a table of sums has any.
 func (t *tallies) within(ctx context.Context, p period, table string) (period, error) {
 	var first, last *int
 	err := t.tx.QueryRow(ctx, `
-		select (select start - date '1970-01-01' from `+table+` where span = 64 order by start limit 1),
-		       (select start - date '1970-01-01' + 64 from `+table+` where span = 64 order by start desc limit 1)`).Scan(&first, &last)
+		select (select start - date '1970-01-01' from `+table+` where span = 256 order by start limit 1),
+		       (select start - date '1970-01-01' + 256 from `+table+` where span = 256 order by start desc limit 1)`).Scan(&first, &last)
 	if err != nil || first == nil {
 		return period{}, err
 	}
@@ -127,56 +148,129 @@ func (t *tallies) work(ctx context.Context, p period, what ...string) ([]done, e
 	if err != nil {
 		return nil, err
 	}
-	lengths, starts := p.cover()
-	rows, _ := t.tx.Query(ctx, `
-		select t.pdu, t.what, sum(t.n)::int
-		  from unnest(@lengths::smallint[], @starts::int[]) as s (span, day)
+	type key struct{ pdu, what string }
+	sums := map[key]int{}
+	read := func(sql string, args pgx.NamedArgs) error {
+		args["what"] = what
+		rows, _ := t.tx.Query(ctx, sql, t.args(args))
+		var k key
+		var n int
+		_, err := pgx.ForEachRow(rows, []any{&k.pdu, &k.what, &n}, func() error {
+			sums[k] += n
+			return nil
+		})
+		return err
+	}
+	lengths, starts, signs := p.cover()
+	err = read(`
+		select t.pdu, t.what, sum(t.n * s.sign)::int
+		  from unnest(@lengths::smallint[], @starts::int[], @signs::int[]) as s (span, day, sign)
 		  join tally t on t.span = s.span and t.start = date '1970-01-01' + s.day
-		 where t.n <> 0
-		   and (@pdus::text[] is null or t.pdu = any(@pdus))
+		 where (@pdus::text[] is null or t.pdu = any(@pdus))
 		   and (@what::text[] is null or t.what = any(@what))
-		   and `+seen+`
-		 group by t.pdu, t.what
-		having sum(t.n) <> 0
-		 order by t.pdu, t.what`, t.args(pgx.NamedArgs{"lengths": lengths, "starts": starts, "what": what}))
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[done])
+		 group by t.pdu, t.what`, pgx.NamedArgs{"lengths": lengths, "starts": starts, "signs": signs})
+	if guards := t.guards(); err == nil && len(guards) > 0 {
+		err = read(`
+			select w.pdu, w.what, -sum(h.n)::int
+			  from (
+			    select counts, count(*) as n
+			      from counted
+			     where guard <> 0
+			       and guard = any(@guards::bigint[])
+			       and day >= date '1970-01-01' + @from::int
+			       and day < date '1970-01-01' + @to::int
+			     group by counts) h
+			 cross join lateral (
+			         select split_part(c, '|', 1) as what, substr(c, strpos(c, '|') + 1) as pdu
+			           from unnest(h.counts) c) w
+			 where (@pdus::text[] is null or w.pdu = any(@pdus))
+			   and (@what::text[] is null or w.what = any(@what))
+			 group by w.pdu, w.what`, pgx.NamedArgs{"guards": guards, "from": p.from, "to": p.to})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the sums of work: %w", err)
+	}
+	all := []done{}
+	for _, k := range slices.SortedFunc(maps.Keys(sums), func(a, b key) int { return cmp.Or(cmp.Compare(a.pdu, b.pdu), cmp.Compare(a.what, b.what)) }) {
+		if sums[k] != 0 {
+			all = append(all, done{k.pdu, k.what, sums[k]})
+		}
 	}
 	return all, nil
 }
 
-// tallied is how often a stage took so long, on one clock.
-type tallied struct {
+// clocked is a stage on one clock.
+type clocked struct {
 	PDU      string
 	Stage    casework.Stage
 	Priority casework.Priority
 	Elapsed  bool
-	UpTo     float64
-	N        int
-	Micros   int64
 }
 
-// times sum up a period, by PDU, of one priority or of all.
-func (t *tallies) times(ctx context.Context, p period, priority casework.Priority) ([]tallied, error) {
+// times sum up a period, of one priority or of all.
+func (t *tallies) times(ctx context.Context, p period, priority casework.Priority) (map[clocked]steps, error) {
 	p, err := t.within(ctx, p, "tally_time")
 	if err != nil {
 		return nil, err
 	}
-	lengths, starts := p.cover()
+	all := map[clocked]steps{}
+	lengths, starts, signs := p.cover()
+	// They are added up here: there it takes four times as long.
 	rows, _ := t.tx.Query(ctx, `
-		select t.pdu, t.stage, t.priority, t.elapsed, t.upto, sum(t.n)::int, sum(t.micros)::bigint
-		  from unnest(@lengths::smallint[], @starts::int[]) as s (span, day)
+		select s.sign, t.pdu, t.stage, t.priority, t.elapsed, t.upto, t.n, t.micros
+		  from unnest(@lengths::smallint[], @starts::int[], @signs::int[]) as s (span, day, sign)
 		  join tally_time t on t.span = s.span and t.start = date '1970-01-01' + s.day
-		 where t.n <> 0
-		   and (@pdus::text[] is null or t.pdu = any(@pdus))
-		   and (@priority = '' or t.priority = @priority)
-		   and `+seen+`
-		 group by t.pdu, t.stage, t.priority, t.elapsed, t.upto
-		having sum(t.n) <> 0`, t.args(pgx.NamedArgs{"lengths": lengths, "starts": starts, "priority": priority}))
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tallied])
+		 where (@pdus::text[] is null or t.pdu = any(@pdus))
+		   and (@priority = '' or t.priority = @priority)`,
+		t.args(pgx.NamedArgs{"lengths": lengths, "starts": starts, "signs": signs, "priority": priority}))
+	var k clocked
+	var sign int
+	var upto []float64
+	var n, micros []int64
+	_, err = pgx.ForEachRow(rows, []any{&sign, &k.PDU, &k.Stage, &k.Priority, &k.Elapsed, &upto, &n, &micros}, func() error {
+		to := all[k]
+		if to == nil {
+			to = make(steps, len(upto))
+			all[k] = to
+		}
+		for i := range upto {
+			to.add(upto[i], sign*int(n[i]), int64(sign)*micros[i])
+		}
+		return nil
+	})
+	if guards := t.guards(); err == nil && len(guards) > 0 {
+		err = t.steps(ctx, all, -1, `
+			 where s.counted_guard <> 0
+			   and s.counted_guard = any(@guards::bigint[])
+			   and s.counted_on >= date '1970-01-01' + @from::int
+			   and s.counted_on < date '1970-01-01' + @to::int
+			   and (@pdus::text[] is null or s.pdu = any(@pdus))
+			   and (@priority = '' or s.priority = @priority)`,
+			pgx.NamedArgs{"guards": guards, "from": p.from, "to": p.to, "priority": priority})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the sums of times: %w", err)
 	}
 	return all, nil
+}
+
+// steps adds milestones up one by one, or takes them off.
+func (t *tallies) steps(ctx context.Context, to map[clocked]steps, sign int, which string, args pgx.NamedArgs) error {
+	rows, _ := t.tx.Query(ctx, `
+		select s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds), count(*)::int, sum(round(c.seconds * 1e6)::bigint)::bigint
+		  from (select s.pdu, s.stage, s.priority, s.elapsed_seconds, s.working_seconds from milestone s`+which+`) s
+		 cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
+		 group by s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds)`, t.args(args))
+	var k clocked
+	var upto float64
+	var n int
+	var micros int64
+	_, err := pgx.ForEachRow(rows, []any{&k.PDU, &k.Stage, &k.Priority, &k.Elapsed, &upto, &n, &micros}, func() error {
+		if to[k] == nil {
+			to[k] = steps{}
+		}
+		to[k].add(upto, sign*n, int64(sign)*micros)
+		return nil
+	})
+	return err
 }

@@ -139,7 +139,7 @@ const countedWork = `
 	)`
 
 // spans are over how many days sums go, and when one of them starts.
-const spans = `(values (1), (8), (64)) s (span)`
+const spans = `(values (1), (4), (16), (64), (256)) s (span)`
 
 const spanStart = `x.day - (x.day - date '1970-01-01') % s.span`
 
@@ -260,23 +260,35 @@ func sumUp(ctx context.Context, tx pgx.Tx, incidents []int64) error {
 		   where s.match = d.match
 		     and s.stage = d.stage
 		)
-		insert into tally_time as t (span, start, guard, pdu, stage, priority, elapsed, upto, n, micros)
-		select s.span, `+spanStart+`, x.guard, x.pdu, x.stage, x.priority, c.elapsed, time_step(c.seconds), sum(x.n), sum(x.n * round(c.seconds * 1e6)::bigint)
-		  from (
-		    select day, guard, pdu, stage, priority, elapsed_seconds, working_seconds, 1 as n
-		      from due
-		     union all
-		    select counted_on, counted_guard, pdu, stage, priority, elapsed_seconds, working_seconds, -1
-		      from due
-		     where counted_on is not null) x
-		 cross join `+spans+`
-		 cross join lateral (values (true, x.elapsed_seconds), (false, x.working_seconds)) c (elapsed, seconds)
-		 group by 1, 2, 3, 4, 5, 6, 7, 8
-		having sum(x.n) <> 0
-		    or sum(x.n * round(c.seconds * 1e6)::bigint) <> 0
-		    on conflict (span, start, guard, pdu, stage, priority, elapsed, upto) do update
-		   set n = t.n + excluded.n,
-		       micros = t.micros + excluded.micros`, args)
+		insert into tally_time as t (span, start, pdu, stage, priority, elapsed, upto, n, micros)
+		`+packed(`
+			select s.span, `+spanStart+` as start, x.pdu, x.stage, x.priority, c.elapsed, time_step(c.seconds) as upto,
+			       sum(x.n)::bigint as n, sum(x.n * round(c.seconds * 1e6)::bigint)::bigint as micros
+			  from (
+			    select day, pdu, stage, priority, elapsed_seconds, working_seconds, 1 as n
+			      from due
+			     where counted_on is distinct from day
+			     union all
+			    select counted_on, pdu, stage, priority, elapsed_seconds, working_seconds, -1
+			      from due
+			     where counted_on <> day) x
+			 cross join `+spans+`
+			 cross join lateral (values (true, x.elapsed_seconds), (false, x.working_seconds)) c (elapsed, seconds)
+			 group by 1, 2, 3, 4, 5, 6, 7`)+`
+		    on conflict (span, start, pdu, stage, priority, elapsed) do update
+		   set (upto, n, micros) = (
+		         select coalesce(array_agg(b.upto order by b.upto), '{}'), coalesce(array_agg(b.n order by b.upto), '{}'), coalesce(array_agg(b.micros order by b.upto), '{}')
+		           from (
+		             select a.upto, sum(a.n)::bigint as n, sum(a.micros)::bigint as micros
+		               from (
+		                 select *
+		                   from unnest(t.upto, t.n, t.micros)
+		                  union all
+		                 select *
+		                   from unnest(excluded.upto, excluded.n, excluded.micros)) a (upto, n, micros)
+		              group by a.upto
+		             having sum(a.n) <> 0
+		                 or sum(a.micros) <> 0) b)`, args)
 	if err != nil {
 		return fmt.Errorf("sum up times: %w", err)
 	}
@@ -303,21 +315,32 @@ func sumUpWork(which string) string {
 		         guard = excluded.guard,
 		         counts = excluded.counts
 		)
-		insert into tally as t (span, start, guard, pdu, what, n)
-		select s.span, ` + spanStart + `, x.guard, substr(x.what, strpos(x.what, '|') + 1), split_part(x.what, '|', 1), sum(x.n)
+		insert into tally as t (span, start, pdu, what, n)
+		select s.span, ` + spanStart + `, substr(x.what, strpos(x.what, '|') + 1), split_part(x.what, '|', 1), sum(x.n)
 		  from (
-		    select day, guard, unnest(counts) as what, 1 as n
+		    select day, unnest(counts) as what, 1 as n
 		      from changed
 		     union all
-		    select was_day, was_guard, unnest(was), -1
+		    select was_day, unnest(was), -1
 		      from changed
 		     where was is not null) x
 		 cross join ` + spans + `
-		 group by 1, 2, 3, 4, 5
+		 group by 1, 2, 3, 4
 		having sum(x.n) <> 0
-		 order by 1, 2, 3, 4, 5 -- what is read together lies together
-		    on conflict (span, start, guard, pdu, what) do update
+		 order by 1, 2, 3, 4
+		    on conflict (span, start, pdu, what) do update
 		   set n = t.n + excluded.n`
+}
+
+// packed makes one row of the steps of each stage.
+func packed(steps string) string {
+	return `select y.span, y.start, y.pdu, y.stage, y.priority, y.elapsed,
+		       array_agg(y.upto order by y.upto) as upto, array_agg(y.n order by y.upto) as n, array_agg(y.micros order by y.upto) as micros
+		  from (` + steps + `) y
+		 where y.n <> 0
+		    or y.micros <> 0
+		 group by y.span, y.start, y.pdu, y.stage, y.priority, y.elapsed
+		 order by y.span, y.start, y.pdu, y.stage, y.priority, y.elapsed -- what is read together lies together`
 }
 
 // CountAll counts until there is nothing left that has changed.
