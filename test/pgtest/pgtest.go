@@ -14,6 +14,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -81,6 +82,65 @@ func Empty(t testing.TB) string {
 	t.Helper()
 	lease(t)
 	return fresh(t, "template0")
+}
+
+// Kept gives a connection to a copy of a database that takes long to lay, and the
+// notes that whoever laid it made. On a server that outlives the run, the one at
+// TEST_DATABASE_URL, it is laid once a day and for each state of the migrations.
+func Kept(t testing.TB, name string, lay func(db *postgres.DB) (notes string)) (db *postgres.DB, notes string) {
+	t.Helper()
+	ctx := t.Context()
+	s := lease(t)
+	all := "reportable_kept_" + name + "_"
+	kept := all + time.Now().Format("20060102") + strings.TrimPrefix(s.template, "reportable_template")
+	const find = "select shobj_description(oid, 'pg_database') from pg_database where datname = $1 and datistemplate"
+	err := s.admin.QueryRow(ctx, find, kept).Scan(&notes)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = s.keep(ctx, all, kept, func(at string) (string, error) {
+			laid, err := postgres.Open(ctx, at)
+			if err != nil {
+				return "", err
+			}
+			defer laid.Close()
+			notes = lay(laid)
+			return notes, nil
+		})
+	}
+	if err != nil {
+		t.Fatalf("pgtest: keep a database: %v", err)
+	}
+	return Open(t, fresh(t, kept)), notes
+}
+
+// keep lays a database and has others made from it, instead of those before it.
+func (s *server) keep(ctx context.Context, all, kept string, lay func(at string) (notes string, err error)) error {
+	rows, _ := s.admin.Query(ctx, "select datname from pg_database where starts_with(datname, $1)", all)
+	before, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	statements := []string{"create database " + kept + " template " + s.template}
+	for _, name := range before {
+		statements = append([]string{"alter database " + name + " is_template false", "drop database " + name + " with (force)"}, statements...)
+	}
+	for _, sql := range statements {
+		if _, err := s.admin.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	notes, err := lay(withDatabase(s.url, kept))
+	if err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		"comment on database " + kept + " is '" + strings.ReplaceAll(notes, "'", "''") + "'",
+		"alter database " + kept + " is_template true",
+	} {
+		if _, err := s.admin.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Name is the database's name in an address that URL or Empty gave.

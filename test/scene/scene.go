@@ -42,15 +42,21 @@ const (
 // New sets a scene on a database of its own.
 func New(t testing.TB) *Scene {
 	t.Helper()
-	s := &Scene{TB: t, DB: pgtest.New(t), Accounts: map[string]casework.Account{}, Now: time.Now().Truncate(time.Second)}
+	return On(t, pgtest.New(t))
+}
+
+// On sets a scene on a database, or finds it there.
+func On(t testing.TB, db *postgres.DB) *Scene {
+	t.Helper()
+	s := &Scene{TB: t, DB: db, Accounts: map[string]casework.Account{}, Now: time.Now().Truncate(time.Second)}
 	s.exec(`insert into pdu (code, name, region, force) values ('N03SW1', 'Cardiff and Vale', 'N03', '62'), ('WPTGWT', 'Gwent', 'N03', '61') on conflict do nothing`)
-	s.exec(`insert into team (code, name, pdu, manager) values ('N03ST03', 'Cardiff and Vale Team 3', 'N03SW1', 'N03S03S'), ('WPTGT01', 'Gwent Team 1', 'WPTGWT', 'WPTG01S')`)
+	s.exec(`insert into team (code, name, pdu, manager) values ('N03ST03', 'Cardiff and Vale Team 3', 'N03SW1', 'N03S03S'), ('WPTGT01', 'Gwent Team 1', 'WPTGWT', 'WPTG01S') on conflict do nothing`)
 	s.exec(`insert into staff (code, name, role, team, pdu) values
 		('N03S0304', 'Priya Practice', 'practitioner', 'N03ST03', 'N03SW1'),
 		('N03S0305', 'Stan Standin', 'practitioner', 'N03ST03', 'N03SW1'),
 		('N03S03S', 'Mair Manager', 'manager', 'N03ST03', 'N03SW1'),
 		('WPTG0101', 'Gwen Gwentley', 'practitioner', 'WPTGT01', 'WPTGWT'),
-		('WPTG01S', 'Glyn Gwentley', 'manager', 'WPTGT01', 'WPTGWT')`)
+		('WPTG01S', 'Glyn Gwentley', 'manager', 'WPTGT01', 'WPTGWT') on conflict do nothing`)
 	s.account("administrator", "Ada Administrator", "", casework.Grant{Role: casework.Administrator, Scope: Cardiff})
 	s.account("second administrator", "Sec Second", "", casework.Grant{Role: casework.Administrator, Scope: Cardiff})
 	s.account("cleared administrator", "Clara Cleared", "", casework.Grant{Role: casework.Administrator, Scope: Cardiff, Restricted: true})
