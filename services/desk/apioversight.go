@@ -263,7 +263,7 @@ func apiEndCover(v *visit) error {
 }
 
 func apiTrail(v *visit) error {
-	f, mistakes := v.trailFilter()
+	f, mistakes := v.trailFilter(map[string]string{})
 	if len(mistakes) > 0 {
 		return invalid(mistakes)
 	}

@@ -162,6 +162,3 @@ func (v *visit) readEnquiry(m postgres.MatchView, form map[string]string) (postg
 	}
 	return n, onFile, mistakes, nil
 }
-
-// Ends are the two ends of the period, for the form.
-func (askPage) Ends() []string { return []string{"from", "to"} }

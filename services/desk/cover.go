@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -25,7 +24,7 @@ func cover(v *visit) error {
 	today, week := v.now.In(v.Calendar.Zone()), v.now.In(v.Calendar.Zone()).AddDate(0, 0, 7)
 	form := map[string]string{}
 	for prefix, at := range map[string]time.Time{"from": today, "to": week} {
-		form[prefix+"-day"], form[prefix+"-month"], form[prefix+"-year"] = strconv.Itoa(at.Day()), strconv.Itoa(int(at.Month())), strconv.Itoa(at.Year())
+		setDay(form, prefix, at)
 	}
 	return v.coverPage(http.StatusOK, form)
 }
@@ -108,9 +107,3 @@ func (v *visit) dayOf(form map[string]string, prefix string) (time.Time, bool) {
 	}
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, v.Calendar.Zone()), true
 }
-
-// Ends are the two ends of a cover, for the form.
-func (coverPage) Ends() []string { return []string{"from", "to"} }
-
-// Parts are the boxes of a day.
-func (coverPage) Parts() []string { return []string{"day", "month", "year"} }

@@ -206,6 +206,3 @@ func (decisionPage) Referrals() []string { return referrals }
 func (p decisionPage) Referred(to string) bool {
 	return slices.Contains(strings.Split(p.Form["referrals"], ","), to)
 }
-
-// Parts are the boxes for when a manager was consulted.
-func (decisionPage) Parts() []string { return []string{"day", "month", "year", "hour", "minute"} }

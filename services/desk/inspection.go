@@ -16,8 +16,7 @@ type inspectionPage struct {
 	Areas  []inspectedArea
 	Places []postgres.Overseen
 	Form   map[string]string
-	Query  string // of the downloads
-	Hides  bool   // cases that the viewer may not see are not counted
+	Hides  bool // cases that the viewer may not see are not counted
 }
 
 type inspectedArea struct {
@@ -46,7 +45,6 @@ func inspection(v *visit) error {
 	for _, a := range answers.Areas {
 		p.Areas = append(p.Areas, inspectedArea{a, report.Questions(a)})
 	}
-	p.Query = url.Values{"from": {form["from"]}, "to": {form["to"]}, "pdu": {form["pdu"]}}.Encode()
 	v.viewed("inspection", "", map[string]any{"from": form["from"], "to": form["to"], "pdu": form["pdu"]})
 	return v.page(http.StatusOK, "inspection", p)
 }
@@ -64,12 +62,17 @@ func (v *visit) inspect(counted postgres.Counted, from, to time.Time) (casework.
 	return answers, nil
 }
 
+// inspectionForm is what is asked for: by default the last month, everywhere.
+// The days stand in it whole, and in their boxes.
 func (v *visit) inspectionForm() map[string]string {
 	today := v.now.In(v.Calendar.Zone())
-	form := map[string]string{"from": today.AddDate(0, -1, 0).Format(time.DateOnly), "to": today.Format(time.DateOnly), "pdu": ""}
-	for name := range form {
-		if q := v.URL.Query(); q.Has(name) {
-			form[name] = q.Get(name)
+	form := map[string]string{"pdu": v.URL.Query().Get("pdu")}
+	for end, at := range map[string]time.Time{"from": today.AddDate(0, -1, 0), "to": today} {
+		if q := v.URL.Query(); !q.Has(end) && !boxed(q, end) {
+			setDay(form, end, at)
+			form[end] = at.Format(time.DateOnly)
+		} else if day, _, ok := v.askedDay(form, end); ok {
+			form[end] = day.Format(time.DateOnly)
 		}
 	}
 	return form
@@ -78,11 +81,11 @@ func (v *visit) inspectionForm() map[string]string {
 func (v *visit) inspectionPeriod(form map[string]string) (from, to time.Time, mistakes []fieldError) {
 	from, err := time.ParseInLocation(time.DateOnly, form["from"], v.Calendar.Zone())
 	if err != nil {
-		mistakes = append(mistakes, fieldError{"from", "period.wrong.from"})
+		mistakes = append(mistakes, fieldError{"from-day", "period.wrong.from"})
 	}
 	to, wrong := time.ParseInLocation(time.DateOnly, form["to"], v.Calendar.Zone())
 	if wrong != nil || err == nil && to.Before(from) {
-		mistakes = append(mistakes, fieldError{"to", "period.wrong.to"})
+		mistakes = append(mistakes, fieldError{"to-day", "period.wrong.to"})
 	}
 	return from, to, mistakes
 }
@@ -128,11 +131,13 @@ func downloadInspection(format string) func(*visit) error {
 	}
 }
 
+// Download is where the same answers are a file.
+func (p inspectionPage) Download(format string) string {
+	return "/inspection." + format + "?" + url.Values{"from": {p.Form["from"]}, "to": {p.Form["to"]}, "pdu": {p.Form["pdu"]}}.Encode()
+}
+
 // Several says that the report is of more than one area, so that it has contents.
 func (p inspectionPage) Several() bool { return len(p.Areas) > 1 }
-
-// Days are the two ends of the period.
-func (inspectionPage) Days() []string { return []string{"from", "to"} }
 
 // Counts are an area's, by the keys of their words.
 func (a inspectedArea) Counts() []struct {

@@ -89,6 +89,9 @@ func TestTheInspectionInTheBrowserIsTheOneOfTheCommandLine(t *testing.T) {
 	manager.get("/inspection?pdu=" + scene.Gwent).status(http.StatusNotFound)
 	manager.get("/inspection.csv?pdu=" + scene.Gwent).status(http.StatusNotFound)
 	manager.get("/inspection?from=2026-02-31").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "first day must be a real day")
+	manager.get("/inspection?from-day=31&from-month=2&from-year=2026").status(http.StatusUnprocessableEntity).count("#from-day.govuk-input--error[value='31']", 1)
+	boxes := manager.get("/inspection?from-day=1&from-month=1&from-year=2026&to-day=1&to-month=1&to-year=2030").status(http.StatusOK).sees("tr[data-question=aware] td", "0 of 3")
+	boxes.count("a[href*='from=2026-01-01'][href*='to=2030-01-01']", 2)
 	w.as(t, "practitioner").get("/inspection.json").status(http.StatusForbidden)
 
 	manager.get("/language/cy")

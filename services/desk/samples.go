@@ -31,7 +31,7 @@ func samples(v *visit) error {
 	today := v.now.In(v.Calendar.Zone())
 	form := map[string]string{"size": "10"}
 	for prefix, at := range map[string]time.Time{"from": today.AddDate(0, -1, 0), "to": today} {
-		form[prefix+"-day"], form[prefix+"-month"], form[prefix+"-year"] = strconv.Itoa(at.Day()), strconv.Itoa(int(at.Month())), strconv.Itoa(at.Year())
+		setDay(form, prefix, at)
 	}
 	return v.samplesPage(http.StatusOK, form)
 }
@@ -115,6 +115,3 @@ func newSeed() int64 {
 	rand.Read(b[:]) // never fails
 	return int64(binary.BigEndian.Uint32(b[:]))
 }
-
-// Ends are the two ends of the period, for the form.
-func (samplesPage) Ends() []string { return []string{"from", "to"} }

@@ -57,7 +57,7 @@ func telephoned(v *visit) error {
 		return err
 	}
 	form := map[string]string{"to": v.field("to")}
-	for _, part := range (telephonePage{}).Parts() {
+	for _, part := range timeParts {
 		form["spoke-"+part] = v.field("spoke-" + part)
 	}
 	mistakes, err := v.recordCall(telephonePage{a, callees, form})
@@ -97,6 +97,3 @@ func (v *visit) recordCall(p telephonePage) ([]fieldError, error) {
 	v.Observe(reached...)
 	return nil, nil
 }
-
-// Parts are the boxes for when they spoke.
-func (telephonePage) Parts() []string { return []string{"day", "month", "year", "hour", "minute"} }

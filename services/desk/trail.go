@@ -3,6 +3,7 @@ package desk
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ type trailPage struct {
 	Types []string
 }
 
-var trailFields = []string{"actor", "what", "type", "subject", "from", "to"}
+var trailFields = []string{"actor", "what", "type", "subject"}
 
 // trail searches the audit trail. It holds ids and codes alone, and so does
 // this page.
@@ -36,7 +37,12 @@ func (v *visit) trailPage(proof *postgres.AuditProof) error {
 			kept.Set(name, value)
 		}
 	}
-	f, mistakes := v.trailFilter()
+	f, mistakes := v.trailFilter(p.Form)
+	for _, end := range dayEnds {
+		if form := p.Form; form[end] != "" {
+			kept.Set(end, form[end])
+		}
+	}
 	below, _ := strconv.ParseInt(q.Get("below"), 10, 64)
 	if len(mistakes) == 0 {
 		lines, err := v.DB.Trail(v.Context(), f, below, 2*rows+1)
@@ -58,21 +64,25 @@ func (v *visit) trailPage(proof *postgres.AuditProof) error {
 	return v.page(status, "trail", p, mistakes...)
 }
 
-// trailFilter is what a search asks for.
-func (v *visit) trailFilter() (postgres.TrailFilter, []fieldError) {
+// trailFilter is what a search asks for. It fills in the days of the form: whole,
+// and in their boxes.
+func (v *visit) trailFilter(form map[string]string) (postgres.TrailFilter, []fieldError) {
 	asked := func(name string) string { return strings.TrimSpace(v.URL.Query().Get(name)) }
 	var mistakes []fieldError
 	f := postgres.TrailFilter{Actor: asked("actor"), What: asked("what"), SubjectType: asked("type"), SubjectID: asked("subject")}
-	for name, at := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
-		if asked(name) == "" {
-			continue
+	for end, at := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
+		day, any, ok := v.askedDay(form, end)
+		switch {
+		case any && !ok:
+			mistakes = append(mistakes, fieldError{end + "-day", "trail.wrong." + end})
+		case any:
+			*at, form[end] = day, day.Format(time.DateOnly)
 		}
-		day, err := time.ParseInLocation(time.DateOnly, asked(name), v.Calendar.Zone())
-		if err != nil {
-			mistakes = append(mistakes, fieldError{name, "trail.wrong.day"})
-		}
-		*at = day
 	}
+	if len(mistakes) == 0 && !f.To.IsZero() && f.To.Before(f.From) {
+		mistakes = append(mistakes, fieldError{"to-day", "trail.wrong.order"})
+	}
+	slices.SortFunc(mistakes, func(a, b fieldError) int { return strings.Compare(a.Field, b.Field) }) // as they stand on the page
 	if !f.To.IsZero() {
 		f.To = f.To.AddDate(0, 0, 1)
 	}
@@ -96,6 +106,3 @@ func (v *visit) proveTrail() (postgres.AuditProof, error) {
 	return proof, v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "TRAIL_VERIFIED", Service: "desk",
 		Correlation: v.correlation(), Details: map[string]any{"sealed": proof.Sealed, "faults": len(proof.Faults)}})
 }
-
-// Days are the two ends of a search.
-func (trailPage) Days() []string { return []string{"from", "to"} }

@@ -20,8 +20,18 @@ func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
 	u.get("/trail?type=person&subject=999999").count("tr[data-line]", 0)
 	u.get("/trail?actor=persona:administrator&what=SIGNED_IN").count("tr[data-line]", 1)
 	u.get("/trail?actor=persona:nobody").sees("main", "Nothing on the trail fits")
-	u.get("/trail?from=2001-02-31").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "Enter a real day")
-	u.get("/trail?to=2001-02-01").status(http.StatusOK).count("tr[data-line]", 0)
+	wrong := u.get("/trail?from=2001-02-31").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary a[href='#from-day']", "first day must be a real day")
+	wrong.count("fieldset[aria-describedby$=from-day-error] #from-day-error", 1).count("#from-day.govuk-input--error[value='31']", 1)
+	u.get("/trail?from=2026-02-02&to=2026-02-01").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "must not be before the first")
+	u.get("/trail?to-day=x&to-month=2&to-year=2001").status(http.StatusUnprocessableEntity).sees("#to-day-error", "last day must be a real day")
+	// A day comes in its boxes, as the form sends it, or whole, as links have it.
+	for _, day := range []string{"to=2001-02-01", "to-day=1&to-month=2&to-year=2001"} {
+		p := u.get("/trail?"+day).status(http.StatusOK).count("tr[data-line]", 0)
+		if got := p.value("#to-day") + "." + p.value("#to-month") + "." + p.value("#to-year"); got != "1.2.2001" {
+			t.Errorf("%s: the boxes hold %s", day, got)
+		}
+	}
+	u.get("/trail?from-day=&from-month=&from-year=&type=match").status(http.StatusOK).count("tr[data-line]", 1)
 	w.as(t, "administrator").get("/trail").status(http.StatusForbidden)
 }
 

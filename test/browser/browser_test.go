@@ -129,11 +129,20 @@ func (w *world) tab(t *testing.T, s shape) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(w.browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, timeout := context.WithTimeout(ctx, 4*time.Minute)
+	ctx, timeout := context.WithTimeout(ctx, patience())
 	t.Cleanup(timeout)
 	b := &tab{t, w, ctx}
 	b.size(s)
 	return b
+}
+
+// patience is how long a tab is open at most. Whoever wants pictures has a tab
+// look at hundreds of pages.
+func patience() time.Duration {
+	if os.Getenv("SCREENSHOTS") != "" {
+		return time.Hour
+	}
+	return 4 * time.Minute
 }
 
 // size gives the window another size, with the page that is in it.
