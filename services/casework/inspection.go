@@ -9,6 +9,16 @@ type Inspection struct {
 	To   time.Time `json:"to"`
 	// Areas are the PDUs by code, with all of them together first, under no code.
 	Areas []InspectedArea `json:"areas"`
+	// Uncounted is what has changed and is not in it yet.
+	Uncounted Uncounted `json:"uncounted"`
+}
+
+// Uncounted are changes that reports do not count yet: after an import there may
+// be many for some minutes.
+type Uncounted struct {
+	Changes int `json:"changes"` // as lists count: no further than a little over a thousand
+	// Since is when the oldest of them was made; nil where there is none.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // InspectedArea is one PDU, or all. What concerns work is about people found in

@@ -60,7 +60,7 @@ func apiTimes(v *visit) error {
 		}
 		all = append(all, one)
 	}
-	return v.answer(http.StatusOK, map[string]any{"from": p.From, "days": p.Days, "times": all})
+	return v.answer(http.StatusOK, map[string]any{"from": p.From, "days": p.Days, "times": all, "uncounted": p.Uncounted})
 }
 
 // apiInspection is the inspection report, as the download has it.

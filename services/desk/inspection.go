@@ -13,10 +13,11 @@ import (
 )
 
 type inspectionPage struct {
-	Areas  []inspectedArea
-	Places []postgres.Overseen
-	Form   map[string]string
-	Hides  bool // cases that the viewer may not see are not counted
+	Areas     []inspectedArea
+	Places    []postgres.Overseen
+	Form      map[string]string
+	Uncounted casework.Uncounted
+	Hides     bool // cases that the viewer may not see are not counted
 }
 
 type inspectedArea struct {
@@ -45,6 +46,7 @@ func inspection(v *visit) error {
 	for _, a := range answers.Areas {
 		p.Areas = append(p.Areas, inspectedArea{a, report.Questions(a)})
 	}
+	p.Uncounted = answers.Uncounted
 	v.viewed("inspection", "", map[string]any{"from": form["from"], "to": form["to"], "pdu": form["pdu"]})
 	return v.page(http.StatusOK, "inspection", p)
 }

@@ -127,3 +127,26 @@ func TestResponseTimesAreDrawnBesideTheirTargets(t *testing.T) {
 	manager.get("/times").count("figure", 0)
 	manager.get("/times?days=90").count("figure", 1)
 }
+
+func TestAReportSaysWhatIsNotCountedYet(t *testing.T) {
+	w := inspected(t)
+	// More than is counted for a reader before they read.
+	pgtest.Exec(t, w.DB, "insert into uncounted (incident) select 1 from generate_series(1, 500)")
+	auditor := w.as(t, "auditor")
+	for _, path := range []string{"/times", "/inspection"} {
+		pgtest.Exec(t, w.DB, "insert into uncounted (incident) select 1 from generate_series(1, 300)")
+		auditor.get(path).sees("#uncounted", "changes since")
+		pgtest.Exec(t, w.DB, "insert into uncounted (incident) select 1 from generate_series(1, 300)")
+		body, _ := auditor.file("/v1" + path)
+		var got struct{ Uncounted casework.Uncounted }
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Uncounted.Changes == 0 || got.Uncounted.Since == nil {
+			t.Errorf("/v1%s: got %+v and error %v, want changes", path, got, err)
+		}
+	}
+	auditor.get("/language/cy")
+	auditor.get("/times").sees("#uncounted", "newid")
+	if err := w.DB.CountAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	auditor.get("/times").count("#uncounted", 0)
+}

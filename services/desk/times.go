@@ -11,14 +11,15 @@ import (
 )
 
 type timesPage struct {
-	Charts   []stageChart
-	Times    []casework.ResponseTime
-	Places   []postgres.Overseen
-	PDU      string
-	Team     string
-	Priority string
-	Days     int
-	From     time.Time
+	Charts    []stageChart
+	Times     []casework.ResponseTime
+	Places    []postgres.Overseen
+	PDU       string
+	Team      string
+	Priority  string
+	Days      int
+	From      time.Time
+	Uncounted casework.Uncounted
 }
 
 // periods are how far back response times can be looked at, in days.
@@ -55,7 +56,7 @@ func (v *visit) readTimes() (timesPage, error) {
 	if pdu == "" && len(places) == 1 {
 		pdu = places[0].PDU // it may have clocks of its own
 	}
-	p.Times, err = v.DB.ResponseTimes(v.Context(), counted, p.Team, casework.Priority(p.Priority), p.From, v.now.Add(time.Second), v.Targets(pdu))
+	p.Times, p.Uncounted, err = v.DB.ResponseTimes(v.Context(), counted, p.Team, casework.Priority(p.Priority), p.From, v.now.Add(time.Second), v.Targets(pdu))
 	v.viewed("times", "", map[string]any{"pdu": p.PDU, "team": p.Team, "days": p.Days})
 	return p, err
 }

@@ -66,7 +66,11 @@ func (db *DB) InspectFor(ctx context.Context, counted Counted, from, to, now tim
 		if err := i.times(ctx, t, days(from, to)); err != nil {
 			return err
 		}
-		return i.open(ctx, t, now)
+		if err := i.open(ctx, t, now); err != nil {
+			return err
+		}
+		i.Uncounted, err = uncounted(ctx, tx)
+		return err
 	})
 	if err != nil {
 		return casework.Inspection{}, fmt.Errorf("inspect %s to %s: %w", from.Format(time.DateOnly), to.Format(time.DateOnly), problem(err))

@@ -19,14 +19,14 @@ var priorities = []casework.Priority{casework.Urgent, casework.High, casework.St
 // ResponseTimes are how long stages took that were reached in a period of whole
 // days, beside their targets. Team and priority narrow them; empty ones do not.
 // What police and the matcher do is measured on the wall clock, what people do
-// in working time, unless a target says otherwise.
-func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, priority casework.Priority, from, to time.Time, targets []casework.Target) ([]casework.ResponseTime, error) {
+// in working time, unless a target says otherwise. Beside them stands what has
+// changed and is not counted yet.
+func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, priority casework.Priority, from, to time.Time, targets []casework.Target) (all []casework.ResponseTime, not casework.Uncounted, err error) {
 	if err := db.settleCounts(ctx); err != nil {
-		return nil, err
+		return nil, not, err
 	}
-	var all []casework.ResponseTime
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, db.pool, snapshot, func(tx pgx.Tx) error {
 		t := tallies{tx: tx, Counted: counted}
 		if err := t.hide(ctx); err != nil {
 			return err
@@ -75,12 +75,13 @@ func (db *DB) ResponseTimes(ctx context.Context, counted Counted, team string, p
 			}
 			all = append(all, r)
 		}
-		return nil
+		not, err = uncounted(ctx, tx)
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the response times: %w", problem(err))
+		return nil, not, fmt.Errorf("read the response times: %w", problem(err))
 	}
-	return all, nil
+	return all, not, nil
 }
 
 // clockOf is the target of a stage, none if it is zero, and whether its time is

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
 )
 
 // What reports count is kept in sums, by the day on which a match was found or
@@ -367,6 +369,17 @@ func (db *DB) RunCounter(ctx context.Context) {
 			slog.ErrorContext(ctx, "what reports count is not being summed up", "error", err)
 		}
 	}
+}
+
+// uncounted is what a reader does not find in the sums.
+func uncounted(ctx context.Context, tx pgx.Tx) (u casework.Uncounted, err error) {
+	err = tx.QueryRow(ctx, `
+		select count(*), min(at)
+		  from (select at from uncounted order by id limit @most) u`, pgx.NamedArgs{"most": CountedTo + 1}).Scan(&u.Changes, &u.Since)
+	if err != nil {
+		return u, fmt.Errorf("look for what is not counted: %w", err)
+	}
+	return u, nil
 }
 
 // settleCounts has whoever reads sums see what they have just done. It counts

@@ -110,6 +110,9 @@ func TestTheSumsAreWhatTheRecordComesToHoweverItChanges(t *testing.T) {
 			t.Fatalf("seed %d, %s: miscounted %+v, error %v", seed, when, m, err)
 		}
 	}
+	if err := s.DB.CountAll(ctx); err != nil {
+		t.Fatal(err)
+	}
 	compare("at first")
 	for round := range 4 {
 		for range 6 {

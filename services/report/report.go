@@ -149,6 +149,9 @@ func CSV(w io.Writer, i casework.Inspection, say func(key, english string) strin
 		line(say("count.overdue", "overdue"), float64(a.Overdue), "")
 		line(say("count.oldest", "oldest open seconds"), a.OldestSeconds, "")
 	}
+	if n := i.Uncounted.Changes; n > 0 {
+		_ = c.Write([]string{"all", say("count.uncounted", "changes not counted yet"), strconv.Itoa(n), ""})
+	}
 	c.Flush()
 	if err := c.Error(); err != nil {
 		return fmt.Errorf("write the inspection: %w", err)
