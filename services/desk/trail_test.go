@@ -14,9 +14,12 @@ func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
 	w.as(t, "administrator").get(path("/matches/%d", m.Match))
 	u := w.as(t, "auditor")
 	page := u.get(path("/trail?type=match&subject=%d", m.Match)).status(http.StatusOK).count("tr[data-line]", 1)
-	page.sees("tr[data-line]", "PAGE_VIEW_MATCH").sees("tr[data-line]", "persona:administrator").seesNot("body", "Tester")
+	page.sees("tr[data-line]", "Opened a page: a match").sees("tr[data-line]", "PAGE_VIEW_MATCH").sees("tr[data-line]", "persona:administrator").seesNot("body", "Tester")
 	u.get(path("/trail?type=person&subject=%s", w.read("select person::text from match where id = $1", m.Match))).
 		count("tr[data-line]", 1).sees("tr[data-line]", "PAGE_VIEW_MATCH")
+	welsh := w.as(t, "auditor")
+	welsh.get("/language/cy")
+	welsh.get(path("/trail?type=match&subject=%d", m.Match)).sees("tr[data-line]", "Agorwyd tudalen: pâr").sees("tr[data-line] ul", "digwyddiad: ").seesNot("tr[data-line] ul", "incident")
 	u.get("/trail?type=person&subject=999999").count("tr[data-line]", 0)
 	u.get("/trail?actor=persona:administrator&what=SIGNED_IN").count("tr[data-line]", 1)
 	u.get("/trail?actor=persona:nobody").sees("main", "Nothing on the trail fits")

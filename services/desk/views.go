@@ -1,10 +1,8 @@
 package desk
 
 import (
-	"encoding/json"
 	"fmt"
 	"html/template"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -45,7 +43,9 @@ func views(w words) template.FuncMap {
 		"compared":  w.compared,
 		"period":    w.period,
 		"whole":     whole,
-		"details":   details,
+		"details":   w.details,
+		"did":       w.did,
+		"about":     w.about,
 	}
 }
 
@@ -122,37 +122,6 @@ func whole(n any) string {
 		digits = digits[:at] + "," + digits[at:]
 	}
 	return digits
-}
-
-// details are what a line of the trail says besides, as names and values in an
-// order that does not change. What is empty is left out.
-func details(raw []byte) []string {
-	var all map[string]any
-	if json.Unmarshal(raw, &all) != nil {
-		return []string{string(raw)}
-	}
-	var said []string
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		text := fmt.Sprint(all[name])
-		switch value := all[name].(type) {
-		case string:
-		case []any:
-			if len(value) > 12 {
-				text = fmt.Sprintf("%d", len(value))
-				name = "how many " + name
-				break
-			}
-			text = strings.Trim(strings.ReplaceAll(text, " ", ", "), "[]")
-		default:
-			if b, err := json.Marshal(value); err == nil {
-				text = string(b)
-			}
-		}
-		if text != "" {
-			said = append(said, name+": "+text)
-		}
-	}
-	return said
 }
 
 // percent never rounds a doubt away.

@@ -201,6 +201,55 @@ func pagesFor(w *world, ids numbers, u *user) map[string]*page {
 	return all
 }
 
+// What stands on the trail is a code, so that it means the same for ever; its
+// page says it in words. Each code that the program writes has some.
+func TestEveryCodeOfTheTrailHasWords(t *testing.T) {
+	en := texts(t, "en")
+	codes, subjects := map[string]bool{}, map[string]bool{}
+	for _, r := range open(t).table(t) {
+		codes[r.View] = true
+	}
+	code := regexp.MustCompile(`"([A-Z]{3,}(?:_[A-Z]+)+)"`)
+	subject := regexp.MustCompile(`SubjectType: +"([A-Za-z_]+)"|viewed\("([a-z]+)"`)
+	for _, stage := range []string{"postgres", "desk", "feed", "caseload", "matcher", "notifier"} {
+		files, _ := filepath.Glob("../" + stage + "/*.go")
+		for _, f := range files {
+			b, _ := os.ReadFile(f)
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			for _, m := range code.FindAllStringSubmatch(string(b), -1) {
+				codes[m[1]] = true
+			}
+			for _, m := range subject.FindAllStringSubmatch(string(b), -1) {
+				subjects[m[1]+m[2]] = true
+			}
+		}
+	}
+	delete(codes, "") // pages that show nobody
+	delete(codes, "FORCE_KEY")
+	delete(codes, "PRIVATE_POSTGRES_HELPER") // how a process is told what it is
+	for c := range codes {
+		key := "did." + strings.ToLower(c)
+		for _, prefix := range []string{"PAGE_VIEW_", "API_READ_", "DOWNLOAD_"} {
+			if of, is := strings.CutPrefix(c, prefix); is {
+				key = "seen." + strings.ToLower(of)
+			}
+		}
+		if en[key] == "" {
+			t.Errorf("the code %s has no words: %s", c, key)
+		}
+	}
+	for s := range subjects {
+		if en["about."+strings.ToLower(s)] == "" {
+			t.Errorf("what a line may be about, %s, has no words", s)
+		}
+	}
+	if len(codes) < 100 || len(subjects) < 15 {
+		t.Errorf("got %d codes and %d subjects, want all of them", len(codes), len(subjects))
+	}
+}
+
 // Three and six have the aspirate mutation, two has the soft one: c, p and t at
 // the head of a counted noun that is masculine cannot stay as they are in all.
 func TestWelshNounsMutateAfterTwoThreeAndSix(t *testing.T) {
