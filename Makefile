@@ -42,6 +42,9 @@ $(DIST): deploy/assets/package-lock.json deploy/assets/build.mjs
 # looked for in its own tests.
 ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound|TrainingHelpsWithDataOfOtherKinds|RelativesAreLearntFromHouseholds|TheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome)$$
 
+# A program that looks for races waits for a second before it ends, and every
+# package's tests are one.
+test: export GORACE ?= atexit_sleep_ms=0
 test: tools assets postgres lint ## what it needs, every check, every test
 	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \
 	    echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; fi; \

@@ -34,6 +34,9 @@ func TestTheCommandLine(t *testing.T) {
 			env.Setenv("DATABASE_URL", pgtest.Empty(t))
 			env.Setenv("TAKEN", taken.Addr().String())
 			env.Setenv("TEST_NATS", nats)
+			// The race detector has a program wait for a second before it ends, and
+			// there are some two hundred here.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"get": get},
