@@ -138,6 +138,7 @@ func (s *sent) some(n int) []casework.Incident {
 }
 
 func TestTheDatabaseGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
 	site := NewSite(t)
 	s := &sent{people: harness.Wales(50)}
 	supervised(t, site, s.people)

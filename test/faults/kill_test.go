@@ -21,6 +21,18 @@ var (
 	seed   = flag.Uint64("seed", 0, "of what is killed and when; 0 is another one each time")
 )
 
+// Most of their time these tests wait, for a sweeper's half minute or for a
+// message to come again: more of them wait at once than there are processors.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if at := flag.Lookup("test.parallel"); at.Value.String() == at.DefValue {
+		if err := at.Value.Set("5"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // sent is what the police sent in all rounds: the truth to compare with.
 type sent struct {
 	people []harness.Person
