@@ -118,7 +118,7 @@ func namesOf(i casework.Identity) []nameFacts {
 // packDate keeps the parts apart: 9 bits month and day, year above. Dates that
 // systems put where they know none are not stated.
 func packDate(d casework.Date) uint32 {
-	if d.Year < 1850 || d.Year > 2200 {
+	if d.Year < firstYear || d.Year > lastYear {
 		return 0
 	}
 	if d.Month == 1 && d.Day == 1 && (d.Year == 1900 || d.Year == 1970) {

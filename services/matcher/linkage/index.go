@@ -286,7 +286,14 @@ const nobody = ^uint32(0)
 
 // dates holds what stands under the keys of dates, a page to the year, turned
 // over so that nothing is nobody. Searches ask for dozens of them.
-type dates [2201 - 1850 + 2]*[512]uint32
+type dates [lastYear + 1 - firstYear + 2]*[512]uint32
+
+// Dates of birth of these years are compared. Registers of people long dead are
+// linked as well; what lies outside is no year.
+const (
+	firstYear = 1000
+	lastYear  = 2200
+)
 
 func (d *dates) page(key uint64) int {
 	year := int(key&keyMask) >> 9
@@ -295,10 +302,10 @@ func (d *dates) page(key uint64) int {
 		return 1
 	case key == birthKey:
 		return 0
-	case year < 1850 || year > 2200:
+	case year < firstYear || year > lastYear:
 		return -1
 	}
-	return year - 1850 + 2
+	return year - firstYear + 2
 }
 
 // find is what stands under the key: a slot, the number of a list with the top

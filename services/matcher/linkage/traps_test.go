@@ -132,3 +132,19 @@ func TestTwoWhoFitAsWellShareTheProbability(t *testing.T) {
 		}
 	}
 }
+
+func TestBirthdaysOfLongAgoTellPeopleApart(t *testing.T) {
+	old := carwyn
+	old.DateOfBirth = casework.Date{Year: 1634, Month: 3, Day: 17}
+	r, id := town(t, old)
+	query := casework.Identity{Name: old.Name, DateOfBirth: old.DateOfBirth}
+	same, _ := probability(t, r, query, id)
+	if found := r.Find(query, linkage.ReviewThreshold); len(found) == 0 || found[0].Person != id {
+		t.Error("somebody of another century is not found")
+	}
+	query.DateOfBirth.Year = 1751
+	other, _ := probability(t, r, query, id)
+	if same < .99 || other > same/2 {
+		t.Errorf("got %v with the same birthday and %v with one of another century", same, other)
+	}
+}
