@@ -25,13 +25,16 @@ const pulse = 5 * time.Second
 // their session would, if they do nothing else: a page left open keeps nobody
 // signed in.
 func live(v *visit) error {
+	nudged, leave, ok := v.nudges.join(v.sessions.Token(v.Context()), v.me.Subject)
+	if !ok {
+		return v.standsStill()
+	}
+	defer leave()
 	out := http.NewResponseController(v.w)
 	if err := out.SetWriteDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("keep the stream open: %w", err)
 	}
 	v.w.Header().Set("Content-Type", "text/event-stream")
-	nudged, leave := v.nudges.join()
-	defer leave()
 	end := time.NewTimer(v.Idle)
 	defer end.Stop()
 	tick := time.NewTicker(6 * pulse) // what falls overdue causes no event
@@ -63,6 +66,16 @@ func live(v *visit) error {
 			return nil
 		}
 	}
+}
+
+// standsStill answers a page that is one too many to be kept up to date. It
+// goes on showing what it has, as it does without JavaScript.
+func (v *visit) standsStill() error {
+	w := v.languages[v.lang]
+	v.w.Header().Set("Retry-After", "60")
+	v.w.Header().Set("Content-Language", v.lang)
+	http.Error(v.w, w.say("live.many"), http.StatusTooManyRequests)
+	return nil
 }
 
 func (v *visit) counts() (counts, error) {

@@ -62,20 +62,39 @@ func TestManyOpenPagesListenOnOneConnection(t *testing.T) {
 		}
 	}
 	var pages []*http.Response
-	for range 5 {
+	live := func(u *user) *http.Response {
 		answer, err := u.client.Get(w.server.URL + "/live")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
-		if _, err := answer.Body.Read(make([]byte, 1)); err != nil {
-			t.Fatal(err)
+		t.Cleanup(func() { answer.Body.Close() })
+		if answer.StatusCode == http.StatusOK {
+			if _, err := answer.Body.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, answer)
 		}
-		pages = append(pages, answer)
+		return answer
 	}
+	other := w.as(t, "administrator")
+	for range 4 {
+		live(u)
+	}
+	live(other)
 	until(func(n int) bool { return n > 0 })
 	if n := listening(); n != 1 {
 		t.Errorf("%d pages listen on %d connections, want 1", len(pages), n)
+	}
+	// One browser has as many as leave it connections to open pages with.
+	if got := live(u); got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") == "" {
+		t.Errorf("the fifth page of a browser: got status %d, want 429", got.StatusCode)
+	}
+	u.get("/matches").status(http.StatusOK).count("[data-count]", 1) // and shows its counts all the same
+	pages[0].Body.Close()
+	for deadline := time.Now().Add(20 * time.Second); live(u).StatusCode != http.StatusOK; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a page that was closed still counts")
+		}
 	}
 	for _, p := range pages {
 		p.Body.Close()

@@ -12,16 +12,30 @@ type nudges struct {
 
 	mu   sync.Mutex
 	open map[chan struct{}]bool
+	of   map[string]int // how many wait, by session and by account
 	stop context.CancelFunc
 }
 
+// How many pages are kept up to date at once. A browser has six connections to
+// one site where it speaks HTTP/1.1, and needs some to open pages with; one
+// account in many browsers must not use up the desk's.
+const (
+	liveBySession = 4
+	liveByAccount = 20
+)
+
 // join gives a signal after each nudge from now on, several at once as one. The
-// first to join begins to listen, and the last to leave ends it.
-func (n *nudges) join() (nudged <-chan struct{}, leave func()) {
+// first to join begins to listen, and the last to leave ends it. It is not ok
+// if the session or the account has as many pages waiting as it may.
+func (n *nudges) join(session, account string) (nudged <-chan struct{}, leave func(), ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	session, account = "session "+session, "account "+account
+	if n.of[session] >= liveBySession || n.of[account] >= liveByAccount {
+		return nil, nil, false
+	}
 	if len(n.open) == 0 {
-		n.open = map[chan struct{}]bool{}
+		n.open, n.of = map[chan struct{}]bool{}, map[string]int{}
 		var ctx context.Context
 		ctx, n.stop = context.WithCancel(context.Background())
 		heard := n.listen(ctx)
@@ -33,13 +47,20 @@ func (n *nudges) join() (nudged <-chan struct{}, leave func()) {
 	}
 	mine := make(chan struct{}, 1)
 	n.open[mine] = true
+	n.of[session]++
+	n.of[account]++
 	return mine, func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
+		for _, who := range []string{session, account} {
+			if n.of[who]--; n.of[who] == 0 {
+				delete(n.of, who)
+			}
+		}
 		if delete(n.open, mine); len(n.open) == 0 {
 			n.stop()
 		}
-	}
+	}, true
 }
 
 func (n *nudges) pass() {

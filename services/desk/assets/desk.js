@@ -11,17 +11,35 @@ if (matchMedia('(max-width: 48rem)').matches) {
 
 const shown = document.querySelectorAll('[data-count]')
 if (shown.length > 0 && 'EventSource' in window) {
-  const stream = new EventSource('/live')
-  const stop = () => stream.close()
-  stream.onmessage = ({ data }) => {
-    const counts = JSON.parse(data)
-    for (const element of shown) {
-      const text = counts[element.dataset.count]
-      if (text !== undefined && element.textContent !== String(text)) element.textContent = text
-    }
+  let stream
+  const stop = () => {
+    stream?.close()
+    stream = undefined
   }
-  stream.addEventListener('end', stop)
-  // Asking again would keep the session alive with nobody there.
-  stream.onerror = stop
+  // A page that is one too many, or whose session ended, stays as it is.
+  const end = () => {
+    stop()
+    removeEventListener('visibilitychange', look, true)
+  }
+  const start = () => {
+    stream = new EventSource('/live')
+    stream.onmessage = ({ data }) => {
+      const counts = JSON.parse(data)
+      for (const element of shown) {
+        const text = counts[element.dataset.count]
+        if (text !== undefined && element.textContent !== String(text)) element.textContent = text
+      }
+    }
+    stream.addEventListener('end', end)
+    // Asking again would keep the session alive with nobody there.
+    stream.onerror = end
+  }
+  // A page that nobody looks at leaves its connection to those that somebody does.
+  const look = () => {
+    if (document.hidden) stop()
+    else if (!stream) start()
+  }
+  addEventListener('visibilitychange', look, true)
   addEventListener('pagehide', stop)
+  look()
 }
