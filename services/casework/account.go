@@ -1,6 +1,9 @@
 package casework
 
-import "log/slog"
+import (
+	"log/slog"
+	"time"
+)
 
 // AccountID is the register's number for somebody who signs in.
 type AccountID int64
@@ -21,6 +24,9 @@ type Account struct {
 	Staff   string // staff code, where there is one
 	Demo    bool
 	Grants  []Grant
+	// GrantedAt is when what says so was issued: a token, whose older sisters
+	// may be valid still. Zero where nobody knows; saving takes that as now.
+	GrantedAt time.Time
 }
 
 // Grant is one part that somebody plays, and where.

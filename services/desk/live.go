@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -25,7 +26,7 @@ const pulse = 5 * time.Second
 // their session would, if they do nothing else: a page left open keeps nobody
 // signed in.
 func live(v *visit) error {
-	nudged, leave, ok := v.nudges.join(v.sessions.Token(v.Context()), v.me.Subject)
+	nudged, signedOut, leave, ok := v.nudges.join(v.sessions.Token(v.Context()), v.me.Subject)
 	if !ok {
 		return v.standsStill()
 	}
@@ -41,8 +42,8 @@ func live(v *visit) error {
 	defer tick.Stop()
 	for {
 		now, err := v.counts()
-		if err != nil {
-			return nil // the browser shows what it had
+		if err != nil || !v.stillSignedIn() {
+			return v.endLive() // the browser shows what it had
 		}
 		line, err := json.Marshal(now)
 		if err != nil {
@@ -53,6 +54,8 @@ func live(v *visit) error {
 		}
 		select {
 		case <-time.After(pulse):
+		case <-signedOut:
+			return v.endLive()
 		case <-v.Context().Done():
 			return nil
 		}
@@ -60,12 +63,28 @@ func live(v *visit) error {
 		case <-nudged:
 		case <-tick.C:
 		case <-end.C:
-			fmt.Fprint(v.w, "event: end\ndata: {}\n\n")
-			return nil
+			return v.endLive()
+		case <-signedOut:
+			return v.endLive()
 		case <-v.Context().Done():
 			return nil
 		}
 	}
+}
+
+// endLive tells the browser not to ask again.
+func (v *visit) endLive() error {
+	fmt.Fprint(v.w, "event: end\ndata: {}\n\n")
+	return nil
+}
+
+// stillSignedIn looks whether the session is there: somebody may have signed out
+// of it at another process. To look does not keep it alive.
+func (v *visit) stillSignedIn() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), pulse) // not the request's, which holds the session as it was
+	defer cancel()
+	ctx, err := v.sessions.Load(ctx, v.sessions.Token(v.Context()))
+	return err == nil && v.sessions.GetInt64(ctx, sessionAccount) == int64(v.me.ID)
 }
 
 // standsStill answers a page that is one too many to be kept up to date. It

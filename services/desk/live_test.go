@@ -3,6 +3,7 @@ package desk_test
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,6 +45,30 @@ func TestCountsComeLiveAndEndWithTheSession(t *testing.T) {
 	}
 	if !ended {
 		t.Error("the stream did not say that it ends")
+	}
+}
+
+func TestCountsEndWhenSomebodySignsOutInAnotherTab(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	u := w.as(t, "administrator")
+	u.get(path("/matches/%d", m.Match))
+	answer, err := u.client.Get(w.server.URL + "/live")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewReader(answer.Body)
+	if first, err := lines.ReadString('\n'); err != nil || !strings.HasPrefix(first, "data: ") {
+		t.Fatalf("got %q and %v, want the counts", first, err)
+	}
+	u.post("/sign-out").status(http.StatusOK)
+	rest, err := io.ReadAll(lines) // else it goes on for as long as the session would
+	if err != nil || !strings.Contains(string(rest), "event: end") {
+		t.Errorf("the stream did not say that it ends: %v", err)
+	}
+	if n := w.rows("hold"); n != 0 {
+		t.Error("what they had open is still theirs")
 	}
 }
 

@@ -161,6 +161,7 @@ func fromProvider(v *visit) error {
 	if err != nil {
 		return v.refused(err)
 	}
+	account.GrantedAt = id.IssuedAt
 	saved := []casework.Account{account}
 	if err := v.DB.SaveAccounts(ctx, saved); err != nil {
 		return err
@@ -227,7 +228,13 @@ func (v *visit) bearer(raw string) (*casework.Account, error) {
 	if err == nil {
 		said.Name = known.Name // a token for programs may not say it
 	}
-	if err != nil || said.Staff != known.Staff || !sameGrants(said.Grants, known.Grants) {
+	// What another token said since stands: this one may be from before somebody
+	// changed their part, and valid still. One that does not say when it was
+	// issued changes nothing.
+	if said.GrantedAt = token.IssuedAt; said.GrantedAt.IsZero() {
+		said.GrantedAt = time.Unix(-1, 0) // before any
+	}
+	if newer := said.GrantedAt.After(known.GrantedAt); err != nil || newer || said.GrantedAt.Equal(known.GrantedAt) && !sameAs(said, known) {
 		saved := []casework.Account{said}
 		if err := v.DB.SaveAccounts(ctx, saved); err != nil {
 			return nil, err
@@ -243,9 +250,11 @@ func (v *visit) bearer(raw string) (*casework.Account, error) {
 	return &known, nil
 }
 
-func sameGrants(a, b []casework.Grant) bool {
+// sameAs says of two accounts that they may do the same.
+func sameAs(one, other casework.Account) bool {
+	a, b := one.Grants, other.Grants
 	in := func(all []casework.Grant) func(casework.Grant) bool {
 		return func(g casework.Grant) bool { return !slices.Contains(all, g) }
 	}
-	return !slices.ContainsFunc(a, in(b)) && !slices.ContainsFunc(b, in(a))
+	return one.Staff == other.Staff && !slices.ContainsFunc(a, in(b)) && !slices.ContainsFunc(b, in(a))
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
@@ -219,9 +221,67 @@ func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
 	p.claims["pdus"] = []string{scene.Gwent}
 	p.rotate("second")
 	as(nil, path("/v1/matches/%d", m.Match)).status(http.StatusNotFound)
+	// What an older token says, though it is valid still, is over.
+	before := func(c map[string]any) {
+		c["pdus"], c["iat"] = []string{scene.Cardiff}, time.Now().Add(-time.Hour).Unix()
+	}
+	as(before, path("/v1/matches/%d", m.Match)).status(http.StatusNotFound)
+	as(func(c map[string]any) { before(c); delete(c, "iat") }, path("/v1/matches/%d", m.Match)).status(http.StatusNotFound)
+	as(nil, path("/v1/matches/%d", m.Match)).status(http.StatusNotFound)
+	if got := w.read("select string_agg(scope, ' ') from account_role r join account a on a.id = r.account where a.subject = 'u-42'"); got != scene.Gwent {
+		t.Errorf("an older token rewrote the grants to %s", got)
+	}
 	pgDisable(w)
 	as(nil, "/v1/me").status(http.StatusUnauthorized)
 	u.get("/v1/me", "Authorization", "Bearer x.y.z").status(http.StatusUnauthorized)
+}
+
+func TestWhatATokenOpensWithAReasonIsOpenToItForAQuarterOfAnHour(t *testing.T) {
+	w, p := withProvider(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	at := path("/v1/matches/%d", m.Match)
+	ask := func(subject, method, path, body string) (string, int) {
+		p.spoil = func(c map[string]any) { c["aud"], c["sub"] = "desk-api", subject }
+		r, err := http.NewRequest(method, w.server.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+p.token())
+		answer, err := http.DefaultClient.Do(r) // keeps no cookies
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		said, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(said), answer.StatusCode
+	}
+	sees := func(subject string) bool {
+		said, code := ask(subject, http.MethodGet, at, "")
+		if code != http.StatusOK {
+			t.Fatalf("got status %d, want the match", code)
+		}
+		return strings.Contains(said, scene.VictimAddress)
+	}
+	if sees("u-42") {
+		t.Error("an address is shown before anybody gave a reason")
+	}
+	if _, code := ask("u-42", http.MethodPost, at+"/addresses", `{"reason":"curiosity"}`); code != http.StatusUnprocessableEntity {
+		t.Errorf("got status %d for no reason of ours, want 422", code)
+	}
+	if said, code := ask("u-42", http.MethodPost, at+"/addresses", `{"reason":"safeguarding"}`); code != http.StatusOK || !strings.Contains(said, scene.VictimAddress) {
+		t.Errorf("got status %d with a reason, want the address", code)
+	}
+	if !sees("u-42") || sees("u-43") {
+		t.Error("it is open to whoever gave the reason, and to nobody else")
+	}
+	pgtest.Exec(t, w.DB, "alter table audit disable trigger all")
+	pgtest.Exec(t, w.DB, "update audit set at = at - interval '16 minutes' where what = 'ADDRESSES_OPENED'")
+	if sees("u-42") {
+		t.Error("it is open after a quarter of an hour")
+	}
 }
 
 func TestWrongAccessTokensAreSlowedDownAndARightOneIsLetIn(t *testing.T) {

@@ -85,17 +85,23 @@ func (v *visit) signInto(a casework.Account) error {
 	return v.DB.Record(v.Context(), postgres.Audit{Actor: a.Subject, What: "SIGNED_IN", Service: "desk", Correlation: v.correlation()})
 }
 
-// signOut ends the session, in the table too.
+// signOut ends the session, in the table too, and what hung on it: pages of it
+// are kept up to date no longer, and matches that they had open are free.
 func signOut(v *visit) error {
 	if v.me.ID != 0 {
+		if err := v.DB.ReleaseAll(v.Context(), v.me.ID); err != nil {
+			return err
+		}
 		err := v.DB.Record(v.Context(), postgres.Audit{Actor: v.me.Subject, What: "SIGNED_OUT", Service: "desk", Correlation: v.correlation()})
 		if err != nil {
 			return err
 		}
 	}
+	token := v.sessions.Token(v.Context())
 	if err := v.sessions.Destroy(v.Context()); err != nil {
 		return err
 	}
+	v.nudges.end(token)
 	http.Redirect(v.w, v.Request, "/sign-in", http.StatusSeeOther)
 	return nil
 }

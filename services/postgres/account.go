@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,7 @@ func (db *DB) AccountBySubject(ctx context.Context, subject string) (casework.Ac
 
 func (db *DB) account(ctx context.Context, which string, args pgx.NamedArgs) (casework.Account, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select a.id, a.subject, a.name, a.staff, a.demo,
+		select a.id, a.subject, a.name, a.staff, a.demo, coalesce(a.granted_at, 'epoch'),
 		       coalesce(g.role, ''), coalesce(g.scope, ''), coalesce(g.restricted, false)
 		  from account a
 		  left join account_role g on g.account = a.id
@@ -52,7 +53,7 @@ func (db *DB) HasAccounts(ctx context.Context) (bool, error) {
 // Personas are the demo's accounts, those with the widest sight last.
 func (db *DB) Personas(ctx context.Context) ([]casework.Account, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select a.id, a.subject, a.name, a.staff, a.demo,
+		select a.id, a.subject, a.name, a.staff, a.demo, coalesce(a.granted_at, 'epoch'),
 		       coalesce(g.role, ''), coalesce(g.scope, ''), coalesce(g.restricted, false)
 		  from account a
 		  left join account_role g on g.account = a.id
@@ -71,7 +72,7 @@ func collectAccounts(rows pgx.Rows) ([]casework.Account, error) {
 	var accounts []casework.Account
 	var a casework.Account
 	var g casework.Grant
-	_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Subject, &a.Name, &a.Staff, &a.Demo, &g.Role, &g.Scope, &g.Restricted}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Subject, &a.Name, &a.Staff, &a.Demo, &a.GrantedAt, &g.Role, &g.Scope, &g.Restricted}, func() error {
 		if n := len(accounts); n == 0 || accounts[n-1].ID != a.ID {
 			accounts = append(accounts, a)
 		}
@@ -85,19 +86,30 @@ func collectAccounts(rows pgx.Rows) ([]casework.Account, error) {
 }
 
 // SaveAccounts adds accounts, or gives those that exist the name and grants
-// stated. It fills in their numbers.
+// stated, unless what is on the record was issued later. It fills in their numbers.
 func (db *DB) SaveAccounts(ctx context.Context, accounts []casework.Account) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		for i := range accounts {
 			a := &accounts[i]
+			args := pgx.NamedArgs{"subject": a.Subject, "name": a.Name, "staff": a.Staff, "demo": a.Demo, "granted": nil}
+			if !a.GrantedAt.IsZero() {
+				args["granted"] = a.GrantedAt
+			}
 			err := tx.QueryRow(ctx, `
-				insert into account (subject, name, staff, demo)
-				values (@subject, @name, @staff, @demo)
+				insert into account (subject, name, staff, demo, granted_at)
+				values (@subject, @name, @staff, @demo, least(@granted, now()))
 				    on conflict (subject) do update
 				   set name = excluded.name,
-				       staff = excluded.staff
-				returning id`,
-				pgx.NamedArgs{"subject": a.Subject, "name": a.Name, "staff": a.Staff, "demo": a.Demo}).Scan(&a.ID)
+				       staff = excluded.staff,
+				       granted_at = excluded.granted_at
+				 where coalesce(account.granted_at <= excluded.granted_at, true)
+				returning id`, args).Scan(&a.ID)
+			if errors.Is(err, pgx.ErrNoRows) { // an older one: what is there stays
+				if err := tx.QueryRow(ctx, `select id from account where subject = @subject`, args).Scan(&a.ID); err != nil {
+					return err
+				}
+				continue
+			}
 			if err != nil {
 				return err
 			}

@@ -50,6 +50,17 @@ func (db *DB) Hold(ctx context.Context, who casework.AccountID, id casework.Matc
 	return h, nil
 }
 
+// ReleaseAll gives back every match that somebody has open.
+func (db *DB) ReleaseAll(ctx context.Context, who casework.AccountID) error {
+	_, err := db.pool.Exec(ctx, `
+		delete from hold
+		 where account = @account`, pgx.NamedArgs{"account": who})
+	if err != nil {
+		return fmt.Errorf("release what an account has open: %w", problem(err))
+	}
+	return nil
+}
+
 // heldByAnother reports whether somebody else has a match open.
 func heldByAnother(ctx context.Context, tx pgx.Tx, id casework.MatchID, who casework.AccountID) (bool, error) {
 	var held bool
