@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,12 @@ const root = "../.."
 type block struct {
 	mode  string // "", serving or example
 	lines []string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	os.RemoveAll(bin)
+	os.Exit(code)
 }
 
 func TestEveryCommandOfTheREADMEWorks(t *testing.T) {
@@ -107,10 +114,29 @@ func read(t *testing.T) []block {
 	return blocks
 }
 
-func build(t *testing.T, dir string) {
-	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "bin")+"/", root+"/cmd/reportable").CombinedOutput()
+// bin is the folder of the program, which is linked once for all tests.
+var bin string
+
+var built = sync.OnceValue(func() (err error) {
+	if bin, err = os.MkdirTemp("", "reportable-readme"); err != nil {
+		return err
+	}
+	out, err := exec.Command("go", "build", "-o", bin+"/", root+"/cmd/reportable").CombinedOutput()
 	if err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+		err = fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return err
+})
+
+// build puts the program into dir, as make build does.
+func build(t *testing.T, dir string) {
+	t.Helper()
+	err := built()
+	if err == nil {
+		err = os.Symlink(bin, filepath.Join(dir, "bin"))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
