@@ -115,6 +115,12 @@ func (r *Register) sweepTier(s *search, c *course, t *tier, least weight) {
 				eachOneApart(n.key, func(key uint64) { r.hold(s, numberOfKey(number{of: n.of, key: key}), least) })
 			}
 		}
+	case weakSameTier:
+		text := q.town
+		if c.field == workField {
+			text = q.work
+		}
+		r.sweepKey(s, weakKey|uint64(text), least)
 	case surnameTier, forenameTier:
 		r.sweepTerm(s, t.word, c.field, least)
 	case surnameNearTier, forenameNearTier:

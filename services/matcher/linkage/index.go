@@ -253,6 +253,7 @@ const (
 	addressKey
 	numberKey
 	birthdayKey // day and month
+	weakKey     // town or occupation, by the number of its text and one
 )
 
 const keyMask = 1<<56 - 1
@@ -298,7 +299,7 @@ const (
 func (d *dates) page(key uint64) int {
 	year := int(key&keyMask) >> 9
 	switch {
-	case key >= birthdayKey:
+	case key&^keyMask == birthdayKey:
 		return 1
 	case key == birthKey:
 		return 0
@@ -420,6 +421,11 @@ func (rec *record) eachKey(do func(key uint64)) {
 	}
 	for _, n := range rec.numbers {
 		do(numberOfKey(n))
+	}
+	for _, text := range [...]uint32{rec.town, rec.work} {
+		if text != 0 {
+			do(weakKey | uint64(text))
+		}
 	}
 }
 

@@ -70,6 +70,27 @@ func (c crowd) odd(i casework.Identity) casework.Identity {
 	return i
 }
 
+// subject adds what other registers state: a town, an occupation, an account,
+// and birthdays of another century.
+func (c crowd) subject(i casework.Identity) linkage.Subject {
+	some := func(n int) bool { return c.r.IntN(n) == 0 }
+	s := linkage.Subject{Identity: i}
+	if !some(4) { // a town for each birthday, so that it is mostly the same one when somebody is asked for
+		day := i.DateOfBirth.Day*12 + int(i.DateOfBirth.Month)
+		s.Town = "Llan" + string(rune('a'+day%26)) + []string{"beris", "bares", "fair", "goed"}[day%4]
+	}
+	if some(2) {
+		s.Occupation = []string{"baker", "farmer", "former"}[c.r.IntN(3)]
+	}
+	if some(3) {
+		s.Others = append(s.Others, fmt.Sprintf("someone%d@a.example", c.r.IntN(200)))
+	}
+	if some(8) && s.DateOfBirth.Year > 0 {
+		s.DateOfBirth.Year -= 300
+	}
+	return s
+}
+
 // model has the default model's weights drawn about, as training may draw them
 // and further.
 func (c crowd) model(t *testing.T, far float64) *linkage.Model {
@@ -107,6 +128,10 @@ func TestTheIndexFindsOddPeopleUnderOddModels(t *testing.T) {
 	for seed := uint64(40); seed < 60; seed++ {
 		c := crowd{rand.New(rand.NewPCG(seed, 99))}
 		r := linkage.New(c.model(t, []float64{0, .3, 1.5, 3}[seed%4]))
+		whole := func(i casework.Identity) linkage.Subject { return linkage.Subject{Identity: i} }
+		if seed%3 > 0 {
+			whole = crowd{rand.New(rand.NewPCG(seed, 7))}.subject
+		}
 		var people []casework.Identity
 		for len(people) < 300 {
 			i := c.person()
@@ -117,7 +142,7 @@ func TestTheIndexFindsOddPeopleUnderOddModels(t *testing.T) {
 				i = c.odd(i)
 			}
 			people = append(people, i)
-			r.Put(casework.PersonID(len(people)), i)
+			r.PutSubject(casework.PersonID(len(people)), whole(i))
 		}
 		for range 40 {
 			query := c.heard(people[c.r.IntN(len(people))])
@@ -131,8 +156,9 @@ func TestTheIndexFindsOddPeopleUnderOddModels(t *testing.T) {
 				query.Place, query.PNCs, query.CROs = casework.Place{}, nil, nil
 			}
 			threshold := []float64{.1, .5, .9, .01}[c.r.IntN(4)]
-			got := r.Scores(nil, linkage.Subject{Identity: query}, threshold)
-			want := r.ScoresOfEverybody(nil, linkage.Subject{Identity: query}, threshold)
+			asked := whole(query)
+			got := r.Scores(nil, asked, threshold)
+			want := r.ScoresOfEverybody(nil, asked, threshold)
 			if d := cmp.Diff(want, got); d != "" {
 				t.Fatalf("seed %d, threshold %v: the index and the whole register differ (-everybody +index):\n%s", seed, threshold, d)
 			}

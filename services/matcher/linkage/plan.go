@@ -38,6 +38,7 @@ const (
 	forenameTier
 	surnameNearTier
 	forenameNearTier
+	weakSameTier
 )
 
 // course is one comparison's tiers, best first, the last of them the rest.
@@ -81,7 +82,9 @@ func (r *Register) plan(s *search, least weight) {
 	r.birthCourse(s)
 	r.nameCourse(s, surnameField)
 	r.nameCourse(s, forenameField)
-	s.elsewhere = q.prior + q.most[townField] + q.most[workField] + q.most[formField] + rounding
+	r.weakCourse(s, townField, q.town, q.townLike)
+	r.weakCourse(s, workField, q.work, q.workLike)
+	s.elsewhere = q.prior + q.most[formField] + rounding
 	r.promise(s)
 	s.cheapest = int32(len(r.slots))
 	s.planned = false
@@ -97,7 +100,7 @@ func (r *Register) plan(s *search, least weight) {
 		case surnameField, forenameField:
 			q.mostNames += c.rests[0]
 			fallthrough
-		case placeField, pncField, croField, otherField:
+		case placeField, pncField, croField, otherField, townField, workField:
 			q.ceiling += c.rests[0]
 		}
 	}
@@ -308,6 +311,17 @@ func (r *Register) numberCourse(s *search, f field) {
 	c.add(numberSameTier, w[numberSame].plain, cost)
 	c.add(numberNearTier, w[numberMistyped].plain, near)
 	c.add(restTier, max(0, w[numberUnlike].plain), 0)
+}
+
+// weakCourse lists whoever has the same town, or the same occupation.
+func (r *Register) weakCourse(s *search, f field, text uint32, often float64) {
+	if text == 0 {
+		return
+	}
+	w := r.model.weights[f]
+	c := s.course(f)
+	c.add(weakSameTier, r.model.rare(f, weakSame, often), lookup+r.keys.count(weakKey|uint64(text)))
+	c.add(restTier, max(0, w[weakAlike].plain, w[weakUnlike].plain), 0)
 }
 
 // nameCourse lists by the parts of the name, then by what is like them.

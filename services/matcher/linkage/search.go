@@ -12,8 +12,8 @@ import (
 type search struct {
 	query    query
 	courses  []course
-	cuts     [8]uint8
-	best     [8]uint8
+	cuts     [fieldCount]uint8
+	best     [fieldCount]uint8
 	cheapest int32
 	planned  bool
 	same     uint32 // who has the date of birth itself
@@ -157,6 +157,22 @@ func (r *Register) search(s *search, subject Subject, threshold float64, everybo
 		r.boundYears(s)
 		r.follow(s, least)
 	}
+	r.rank(s)
+}
+
+// revisit is search among the people given alone.
+func (r *Register) revisit(s *search, subject Subject, slots []uint32, threshold float64) {
+	s.hits = s.hits[:0]
+	r.prepare(&s.query, subject)
+	s.query.mostNames, s.query.ceiling = 1<<24, 1<<24
+	for _, slot := range slots {
+		r.look(s, slot, weightOf(threshold))
+	}
+	r.rank(s)
+}
+
+// rank sorts the hits, and takes from each what its rivals are worth.
+func (r *Register) rank(s *search) {
 	slices.SortFunc(s.hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(b.own, a.own), cmp.Compare(a.id, b.id))
 	})
@@ -180,12 +196,6 @@ func (r *Register) bound(s *search) {
 		for _, l := range w[formField] {
 			q.most[formField] = max(q.most[formField], l.plain)
 		}
-	}
-	if q.town != 0 {
-		q.most[townField] = max(0, r.model.rare(townField, weakSame, q.townLike), w[townField][weakAlike].plain, w[townField][weakUnlike].plain)
-	}
-	if q.work != 0 {
-		q.most[workField] = max(0, r.model.rare(workField, weakSame, q.workLike), w[workField][weakAlike].plain, w[workField][weakUnlike].plain)
 	}
 }
 

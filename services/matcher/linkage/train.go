@@ -96,9 +96,13 @@ func Train(r *Register, examples []Example, how Training) (Trained, error) {
 	if err := t.Model.prepare(); err != nil {
 		return Trained{}, err
 	}
+	var met [][]uint32
 	for range how.Rounds {
 		view := r.with(t.Model)
-		found := view.expect(examples, how.Mistaken)
+		if t.Rounds < searches {
+			met = view.meet(examples)
+		}
+		found := view.expect(examples, met, how.Mistaken)
 		matches, drawn, among := 0.0, 0.0, 0
 		for i := range found {
 			one := 0.0
@@ -168,31 +172,52 @@ func (r *Register) with(m *Model) *Register {
 // worthLearning is the probability under which a pair teaches nothing about matches.
 const worthLearning = .001
 
-// expect finds for every example the pairs that may be matches, with their
-// probability under the model, or as labelled.
-func (r *Register) expect(examples []Example, mistaken float64) [][]pair {
-	out := make([][]pair, len(examples))
+// searches is in how many rounds it is searched for pairs. The weights of later
+// rounds hardly bring up others, and only weigh these anew.
+const searches = 2
+
+// meet finds for every example who may be meant: by slot, or nil where it is
+// known.
+func (r *Register) meet(examples []Example) [][]uint32 {
+	out := make([][]uint32, len(examples))
 	inParallel(len(examples), func(s *search, i int) {
 		e := &examples[i]
 		if e.Labelled {
-			r.prepare(&s.query, e.Subject)
-			for _, id := range e.Is {
-				if slot, ok := r.slots[id]; ok {
-					r.compare(&s.query, &r.people[slot], floorWeight*16, &s.out)
-					p := (s.out.total + r.relatives(&s.query, &s.out)).probability()
-					out[i] = append(out[i], s.out.pair(trusted(p, true, mistaken)))
-				}
-			}
 			return
 		}
 		r.search(s, e.Subject, worthLearning, false)
 		for j := range s.hits {
-			h := &s.hits[j]
-			if h.id == e.Self || h.own < weightOf(worthLearning) || slices.Contains(e.Not, h.id) {
-				continue
+			out[i] = append(out[i], s.hits[j].slot)
+		}
+	})
+	return out
+}
+
+// expect gives for every example the pairs that may be matches, of those met,
+// with their probability under the model, or as labelled.
+func (r *Register) expect(examples []Example, met [][]uint32, mistaken float64) [][]pair {
+	out := make([][]pair, len(examples))
+	inParallel(len(examples), func(s *search, i int) {
+		e := &examples[i]
+		if !e.Labelled {
+			r.revisit(s, e.Subject, met[i], worthLearning)
+			for j := range s.hits {
+				h := &s.hits[j]
+				if h.id == e.Self || slices.Contains(e.Not, h.id) {
+					continue
+				}
+				r.compare(&s.query, &r.people[h.slot], floorWeight*16, &s.out)
+				out[i] = append(out[i], s.out.pair(h.bits().probability()))
 			}
-			r.compare(&s.query, &r.people[h.slot], floorWeight*16, &s.out)
-			out[i] = append(out[i], s.out.pair(h.bits().probability()))
+			return
+		}
+		r.prepare(&s.query, e.Subject)
+		for _, id := range e.Is {
+			if slot, ok := r.slots[id]; ok {
+				r.compare(&s.query, &r.people[slot], floorWeight*16, &s.out)
+				p := (s.out.total + r.relatives(&s.query, &s.out)).probability()
+				out[i] = append(out[i], s.out.pair(trusted(p, true, mistaken)))
+			}
 		}
 	})
 	return out
