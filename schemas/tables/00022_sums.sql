@@ -66,6 +66,35 @@ select x.span, x.start, x.pdu, x.stage, x.priority, x.elapsed, array_agg(x.upto 
 drop table tally_before;
 drop table tally_time_before;
 
+-- The same steps, as one expression, which queries take into themselves: called
+-- for every time it takes longer than all else.
+create or replace function time_step(seconds double precision) returns double precision language sql immutable as $$
+  select ceil(seconds / case
+                          when seconds <= 1 then double precision '0.02'
+                          when seconds <= 10 then 0.2
+                          when seconds <= 60 then 1
+                          when seconds <= 600 then 10
+                          when seconds <= 3600 then 60
+                          when seconds <= 14400 then 300
+                          when seconds <= 43200 then 900
+                          when seconds <= 172800 then 3600
+                          when seconds <= 1209600 then 14400
+                          else 86400
+                        end)
+       * case
+           when seconds <= 1 then double precision '0.02'
+           when seconds <= 10 then 0.2
+           when seconds <= 60 then 1
+           when seconds <= 600 then 10
+           when seconds <= 3600 then 60
+           when seconds <= 14400 then 300
+           when seconds <= 43200 then 900
+           when seconds <= 172800 then 3600
+           when seconds <= 1209600 then 14400
+           else 86400
+         end
+$$;
+
 -- What is guarded is looked up by who guards it, for it is little.
 create index counted_guarded on counted (guard, day) include (counts) where guard <> 0;
 create index milestone_guarded on milestone (counted_guard, counted_on) include (stage, priority, pdu, elapsed_seconds, working_seconds) where counted_guard <> 0;

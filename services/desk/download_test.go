@@ -45,3 +45,28 @@ func TestADownloadHasWhatTheFilterShowsAndNothingThatRuns(t *testing.T) {
 		t.Error("the download is not on the trail")
 	}
 }
+
+func TestADownloadOfManyPartsIsWholeAndEachPartIsOnTheTrail(t *testing.T) {
+	w := open(t)
+	p := w.Person(scene.Case{})
+	for range 210 {
+		w.Match(scene.Report{Person: p, RaisedOnly: casework.Administrator})
+	}
+	u := w.as(t, "administrator")
+	body, _ := u.file("/matches.csv")
+	lines, err := csv.NewReader(strings.NewReader(body)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	references := map[string]bool{}
+	for _, l := range lines[1:] {
+		references[l[1]] = true
+	}
+	if len(lines) != 211 || len(references) != 210 {
+		t.Errorf("got %d lines of %d matches, want a heading and 210", len(lines), len(references))
+	}
+	got := w.read("select sum((details->>'rows')::int)::text || ' in ' || count(*) from audit where what = 'DOWNLOAD_QUEUE'")
+	if got != "210 in 2" {
+		t.Errorf("on the trail: %s, want 210 in 2", got)
+	}
+}

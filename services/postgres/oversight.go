@@ -104,27 +104,7 @@ func (db *DB) TeamActions(ctx context.Context, viewer casework.AccountID, owner 
 		from, which = `(values ('practitioner'), ('manager')) s (role)`, `a.owner_role = s.role and a.owner = @owner`
 	}
 	rows, _ := db.pool.Query(ctx, `
-		with overseen as materialized ( -- asked once, for a team is a small part of its PDU's work
-		  select p.id
-		    from account_role g
-		    join person p on p.team = g.scope and p.merged_into is null
-		   where g.account = @viewer
-		     and g.role = 'manager'
-		   union all
-		  select p.id
-		    from account_role g
-		    join person p on p.pdu = g.scope and p.merged_into is null
-		   where g.account = @viewer
-		     and g.role = 'head'
-		   union all
-		  select q.id
-		    from person q
-		    join person p on p.id = current_person(q.id)
-		    join account_role g on g.account = @viewer
-		   where q.merged_into is not null
-		     and (   (g.role = 'manager' and g.scope = p.team)
-		          or (g.role = 'head' and g.scope = p.pdu))
-		),
+		with`+overseenPeople+`,
 		page as materialized (
 		  select x.*
 		    from `+from+`
@@ -136,7 +116,7 @@ func (db *DB) TeamActions(ctx context.Context, viewer casework.AccountID, owner 
 		              and a.state in ('open', 'acknowledged')
 		              and a.rule not in `+elsewhere+`
 		              and (a.next_due, a.id) > (@at, @id)
-		              and (a.person in (select id from overseen)) is true
+		              and `+overseenAction+`
 		              and `+actionShown+`
 		            order by a.next_due, a.id
 		            limit @limit) x

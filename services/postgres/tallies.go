@@ -135,6 +135,10 @@ func (t *tallies) within(ctx context.Context, p period, table string) (period, e
 	return period{max(p.from, *first), min(p.to, *last)}, nil
 }
 
+// asAsked plans a query for what it is asked with: a day and two years, one
+// guard and hundreds take different ways.
+const asAsked = pgx.QueryExecModeCacheDescribe
+
 // done is how much of something is in a period.
 type done struct {
 	PDU  string
@@ -152,7 +156,7 @@ func (t *tallies) work(ctx context.Context, p period, what ...string) ([]done, e
 	sums := map[key]int{}
 	read := func(sql string, args pgx.NamedArgs) error {
 		args["what"] = what
-		rows, _ := t.tx.Query(ctx, sql, t.args(args))
+		rows, _ := t.tx.Query(ctx, sql, asAsked, t.args(args))
 		var k key
 		var n int
 		_, err := pgx.ForEachRow(rows, []any{&k.pdu, &k.what, &n}, func() error {
@@ -260,7 +264,7 @@ func (t *tallies) steps(ctx context.Context, to map[clocked]steps, sign int, whi
 		select s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds), count(*)::int, sum(round(c.seconds * 1e6)::bigint)::bigint
 		  from (select s.pdu, s.stage, s.priority, s.elapsed_seconds, s.working_seconds from milestone s`+which+`) s
 		 cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
-		 group by s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds)`, t.args(args))
+		 group by s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds)`, asAsked, t.args(args))
 	var k clocked
 	var upto float64
 	var n int

@@ -62,24 +62,28 @@ func (db *DB) Timeline(ctx context.Context, viewer casework.AccountID, id casewo
 		    from records
 		    join person p on p.merged_into = records.id
 		)
-		select m.id, m.state, m.band, m.role, m.priority, i.force, i.reference, r.kind, r.type,
-		       r.occurred_from, r.reported_at, r.domestic_abuse, r.dash,
+		select x.id, x.state, x.band, x.role, x.priority, i.force, i.reference, x.kind, x.type,
+		       x.occurred_from, x.reported_at, x.domestic_abuse, x.dash,
 		       coalesce(d.outcome, ''), d.at
-		  from match m
-		  join incident i on i.id = m.incident
-		  join revision r on r.incident = m.incident and r.number = m.revision
+		  from (
+		    select m.id, m.incident, m.state, m.band, m.role, m.priority, r.kind, r.type, r.occurred_from, r.reported_at, r.domestic_abuse, r.dash
+		      from match m
+		      join revision r on r.incident = m.incident and r.number = m.revision
+		     where m.person in (select id from records)
+		       and m.state in ('open', 'unsure', 'confirmed')
+		       and (select visible(@viewer, @id)) -- they are one person
+		       and case when m.contested then match_visible(@viewer, m.id) else true end
+		     order by r.occurred_from desc, m.id desc
+		     limit @limit) x
+		  join incident i on i.id = x.incident
 		  left join lateral (
 		         select d.outcome, d.at
 		           from action a
 		           join decision d on d.action = a.id
-		          where a.match = m.id
+		          where a.match = x.id
 		          order by d.id desc
 		          limit 1) d on true
-		 where m.person in (select id from records)
-		   and m.state in ('open', 'unsure', 'confirmed')
-		   and match_visible(@viewer, m.id)
-		 order by r.occurred_from desc, m.id desc
-		 limit @limit`,
+		 order by x.occurred_from desc, x.id desc`,
 		pgx.NamedArgs{"viewer": viewer, "id": id, "limit": limit})
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[TimelineEntry])
 	if err != nil {
