@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,27 +43,6 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		hidden as materialized (
 		  select hidden_people(@viewer) as id
 		),
-		rivalled as materialized ( -- matches of which another candidate is hidden
-		  select m.id
-		    from hidden h
-		    join match c on c.person = h.id and c.contested and c.state <> 'superseded'
-		    join match m on m.incident = c.incident and m.involvement = c.involvement
-		),
-		work as (
-		  select a.owner,
-		         count(*) as open,
-		         count(*) filter (where a.acked_at is null) as unacknowledged,
-		         count(*) filter (where a.next_due < now()) as overdue,
-		         count(*) filter (where a.next_due >= now() and a.next_due < now() + interval '1 day') as soon
-		    from action a
-		   where a.owner_role = 'practitioner'
-		     and a.owner = any(array(select s.code from staff s join led on led.code = s.team))
-		     and a.state in ('open', 'acknowledged')
-		     and a.rule not in `+elsewhere+`
-		     and a.person not in (select id from hidden)
-		     and a.match not in (select id from rivalled)
-		   group by a.owner
-		),
 		cases as (
 		  select p.practitioner, count(*) as n
 		    from person p
@@ -69,13 +51,10 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		     and p.id not in (select id from hidden)
 		   group by p.practitioner
 		)
-		select s.code, s.name, l.code, l.name,
-		       coalesce(c.n, 0)::int, coalesce(w.open, 0)::int, coalesce(w.unacknowledged, 0)::int,
-		       coalesce(w.overdue, 0)::int, coalesce(w.soon, 0)::int,
+		select s.code, s.name, l.code, l.name, coalesce(c.n, 0)::int, 0, 0, 0, 0,
 		       coalesce(b.name, v.by_staff, ''), v.ends, coalesce(v.id, 0), v.id is not null
 		  from led l
 		  join staff s on s.team = l.code and s.role = 'practitioner' and s.gone_at is null
-		  left join work w on w.owner = s.code
 		  left join cases c on c.practitioner = s.code
 		  left join lateral (
 		         select id, by_staff, ends
@@ -86,15 +65,94 @@ func (db *DB) Workloads(ctx context.Context, viewer casework.AccountID) ([]Workl
 		            and ends > now()
 		          order by id desc
 		          limit 1) v on true
-		  left join staff b on b.code = v.by_staff
-		 order by coalesce(w.overdue, 0) desc, coalesce(w.unacknowledged, 0) desc, coalesce(w.open, 0) desc, s.name, s.code`,
+		  left join staff b on b.code = v.by_staff`,
 		pgx.NamedArgs{"viewer": viewer})
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Workload])
+	// A PDU has tens of thousands of open actions: some owners at a time, no query
+	// takes long.
+	for part := range slices.Chunk(all, 50) {
+		if err == nil {
+			err = db.addWork(ctx, viewer, part)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the team's work: %w", problem(err))
 	}
+	slices.SortFunc(all, func(a, b Workload) int {
+		return cmp.Or(cmp.Compare(b.Overdue, a.Overdue), cmp.Compare(b.Unacknowledged, a.Unacknowledged), cmp.Compare(b.Open, a.Open),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Code, b.Code))
+	})
 	return all, nil
 }
+
+// addWork puts to practitioners what is open of theirs.
+func (db *DB) addWork(ctx context.Context, viewer casework.AccountID, of []Workload) error {
+	at := map[string][]*Workload{} // a code may be on two lines
+	for i := range of {
+		at[of[i].Code] = append(at[of[i].Code], &of[i])
+	}
+	rows, _ := db.pool.Query(ctx, `
+		with hidden as materialized (
+		  select hidden_people(@viewer) as id
+		),
+		rivalled as materialized ( -- matches of which another candidate is hidden
+		  select m.id
+		    from hidden h
+		    join match c on c.person = h.id and c.contested and c.state <> 'superseded'
+		    join match m on m.incident = c.incident and m.involvement = c.involvement
+		)
+		select a.owner,
+		       count(*),
+		       count(*) filter (where a.acked_at is null),
+		       count(*) filter (where a.next_due < now()),
+		       count(*) filter (where a.next_due >= now() and a.next_due < now() + interval '1 day')
+		  from action a
+		 where a.owner_role = 'practitioner'
+		   and a.owner = any(@owners)
+		   and a.state in ('open', 'acknowledged')
+		   and a.rule not in `+elsewhere+`
+		   and a.person not in (select id from hidden)
+		   and a.match not in (select id from rivalled)
+		 group by a.owner`,
+		pgx.NamedArgs{"viewer": viewer, "owners": slices.Collect(maps.Keys(at))})
+	var owner string
+	var w Workload
+	_, err := pgx.ForEachRow(rows, []any{&owner, &w.Open, &w.Unacknowledged, &w.Overdue, &w.DueSoon}, func() error {
+		for _, to := range at[owner] {
+			to.Open, to.Unacknowledged, to.Overdue, to.DueSoon = w.Open, w.Unacknowledged, w.Overdue, w.DueSoon
+		}
+		return nil
+	})
+	return err
+}
+
+// overseenPeople are those who are now in a team that the viewer manages or a PDU
+// that they head. They are asked for once, for a team is a small part of its
+// PDU's work; overseenAction says of an action, a, that it is about one of them.
+const overseenPeople = `
+		overseen as materialized (
+		  select p.id
+		    from account_role g
+		    join person p on p.team = g.scope and p.merged_into is null
+		   where g.account = @viewer
+		     and g.role = 'manager'
+		   union all
+		  select p.id
+		    from account_role g
+		    join person p on p.pdu = g.scope and p.merged_into is null
+		   where g.account = @viewer
+		     and g.role = 'head'
+		   union all
+		  select q.id
+		    from person q
+		    join person p on p.id = current_person(q.id)
+		    join account_role g on g.account = @viewer
+		   where q.merged_into is not null
+		     and (   (g.role = 'manager' and g.scope = p.team)
+		          or (g.role = 'head' and g.scope = p.pdu))
+		)`
+
+const overseenAction = `(a.person in (select id from overseen)) is true`
 
 // TeamActions are the open actions of the practitioners whom a viewer manages
 // or heads, what is due first leading. Owner narrows them to one practitioner.

@@ -192,34 +192,6 @@ const overseen = `
 	            and (   (g.role = 'manager' and g.scope = p.team)
 	                 or (g.role = 'head' and g.scope = p.pdu)))`
 
-// overseenPeople are those who are now in a team that the viewer manages or a PDU
-// that they head. They are asked for once, for a team is a small part of its
-// PDU's work; overseenAction says of an action, a, that it is about one of them.
-const overseenPeople = `
-		overseen as materialized (
-		  select p.id
-		    from account_role g
-		    join person p on p.team = g.scope and p.merged_into is null
-		   where g.account = @viewer
-		     and g.role = 'manager'
-		   union all
-		  select p.id
-		    from account_role g
-		    join person p on p.pdu = g.scope and p.merged_into is null
-		   where g.account = @viewer
-		     and g.role = 'head'
-		   union all
-		  select q.id
-		    from person q
-		    join person p on p.id = current_person(q.id)
-		    join account_role g on g.account = @viewer
-		   where q.merged_into is not null
-		     and (   (g.role = 'manager' and g.scope = p.team)
-		          or (g.role = 'head' and g.scope = p.pdu))
-		)`
-
-const overseenAction = `(a.person in (select id from overseen)) is true`
-
 // Escalated are open actions that were left alone and came up to the viewer as
 // manager or head, the most escalated first.
 func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit int) ([]ActionItem, error) {
