@@ -56,7 +56,9 @@ type mailboxList struct {
 }
 
 func (mailboxList) Help() string {
-	return `Example:
+	return `How many of each part, in each place, have an address. It shows no address and names nobody.
+
+Example:
   reportable mailbox list`
 }
 

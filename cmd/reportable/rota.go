@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reportable-incidents/reportable/cmd/reportable/run"
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
@@ -58,11 +59,14 @@ func (a rotaAdd) Run(ctx context.Context, c *run.Config, to terminal) error {
 type rotaList struct {
 	Days int  `default:"14" help:"How many days to look ahead. Default: ${default}."`
 	JSON bool `name:"json" help:"Print it for a machine."`
+	identity
 }
 
 func (rotaList) Help() string {
-	return `Example:
-  reportable rota list --days 28`
+	return `Who takes what is urgent, by staff code, and the telephone of each with --json; for an account the regions whose rota it keeps or is on.` + whoAsks + `
+
+Example:
+  reportable rota list --days 28 --as 5f3e2c`
 }
 
 func (l rotaList) Run(ctx context.Context, c *run.Config, to terminal) error {
@@ -72,7 +76,16 @@ func (l rotaList) Run(ctx context.Context, c *run.Config, to terminal) error {
 	}
 	defer done()
 	now := time.Now()
-	regions, shifts, err := db.Shifts(ctx, now)
+	who, subject, err := l.who(ctx, c, db, access.KeepRota)
+	if err != nil {
+		return err
+	}
+	regions, shifts, err := rotaOf(ctx, db, who, now)
+	if err != nil {
+		return err
+	}
+	err = db.Record(ctx, postgres.Audit{Actor: subject, What: "ROTA_LISTED", Service: "reportable", SubjectType: "ROTA",
+		Details: map[string]any{"regions": regions}})
 	if err != nil {
 		return err
 	}
@@ -89,9 +102,25 @@ func (l rotaList) Run(ctx context.Context, c *run.Config, to terminal) error {
 		fmt.Fprintf(to.out, "%s  %s to %s  NOBODY\n", g.Region, g.Starts.In(zone).Format(form), g.Ends.In(zone).Format(form))
 	}
 	if len(shifts)+len(gaps) == 0 {
-		_, err = fmt.Fprintln(to.out, "There are no regions yet; they come with the caseload.")
+		_, err = fmt.Fprintln(to.out, "There is nothing to list: no region whose rota is yours to read, or none at all yet; they come with the caseload.")
 	}
 	return err
+}
+
+// rotaOf is the rota that an account may read at the desk: of everywhere, before
+// there is any account.
+func rotaOf(ctx context.Context, db *postgres.DB, who casework.Account, now time.Time) (regions []string, shifts []casework.Shift, err error) {
+	if who.ID == 0 {
+		return db.Shifts(ctx, now)
+	}
+	if regions, err = db.RotaRegions(ctx, who.ID); err != nil {
+		return nil, nil, err
+	}
+	lines, err := db.Rota(ctx, who.ID, now, 0)
+	for _, l := range lines {
+		shifts = append(shifts, l.Shift)
+	}
+	return regions, shifts, err
 }
 
 // rota looks at the coming week: what is urgent at night has to reach somebody.
