@@ -96,6 +96,7 @@ func (v *visit) failAPI(err error) {
 		e.UserMessage, e.DeveloperMessage = strings.Join(texts, ". "), mistakes.Error()
 	}
 	v.w.Header().Set("Content-Type", "application/problem+json; charset=utf-8")
+	v.w.Header().Set("Content-Language", v.lang)
 	v.w.WriteHeader(status)
 	json.NewEncoder(v.w).Encode(e)
 }

@@ -11,10 +11,13 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/language"
 
 	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
@@ -349,8 +352,21 @@ func languageOf(r *http.Request) string {
 			}
 		}
 	}
-	if strings.HasPrefix(strings.ToLower(r.Header.Get("Accept-Language")), "cy") {
-		return "cy"
+	return spoken(r.Header.Get("Accept-Language"))
+}
+
+// spoken is the one of our languages that a browser or a program would rather
+// read. What it did not say, or not clearly, is answered in the first.
+func spoken(accepted string) string {
+	wanted, _, err := language.ParseAcceptLanguage(accepted) // the dearest first
+	if err != nil {
+		return languages[0]
+	}
+	for _, one := range wanted {
+		base, _ := one.Base()
+		if slices.Contains(languages, base.String()) {
+			return base.String()
+		}
 	}
 	return languages[0]
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
+
+	"github.com/reportable-incidents/reportable/test/scene"
 )
 
 func texts(t *testing.T, lang string) map[string]string {
@@ -199,6 +201,54 @@ func pagesFor(w *world, ids numbers, u *user) map[string]*page {
 		all[at] = u.get(at)
 	}
 	return all
+}
+
+func TestTheAPIRefusesInTheLanguageThatIsAskedFor(t *testing.T) {
+	w := open(t)
+	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	cy, en := texts(t, "cy"), texts(t, "en")
+	refused := func(u *user, method, at, accepts string) map[string]any {
+		r, err := http.NewRequest(method, w.server.URL+at, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept-Language", accepts)
+		answer, err := u.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		said := map[string]any{"language": answer.Header.Get("Content-Language")}
+		if err := json.NewDecoder(answer.Body).Decode(&said); err != nil {
+			t.Fatalf("%s: %v", at, err)
+		}
+		return said
+	}
+	admin := w.as(t, "administrator")
+	for _, c := range []struct {
+		who             *user
+		method, at, key string
+	}{
+		{w.visitor(t), "GET", "/v1/me", "signin"},
+		{admin, "GET", "/v1/trail", "forbidden"},
+		{admin, "GET", "/v1/matches/999999", "notfound"},
+		{admin, "GET", "/v1/nowhere", "notfound"},
+		{admin, "POST", path("/v1/matches/%d/judgements", m.Match), "invalid"},
+	} {
+		got := refused(c.who, c.method, c.at, "fr, cy-GB;q=0.9, en;q=0.8")
+		if got["title"] != cy["problem."+c.key+".title"] || got["language"] != "cy" {
+			t.Errorf("%s: refused with %q in %v, want Welsh", c.at, got["title"], got["language"])
+		}
+		for _, accepts := range []string{"en-GB, cy;q=0.5", "fr", "%%", ""} {
+			if got := refused(c.who, c.method, c.at, accepts); got["title"] != en["problem."+c.key+".title"] || got["language"] != "en" {
+				t.Errorf("%s with %q: refused with %q, want English", c.at, accepts, got["title"])
+			}
+		}
+	}
+	wrong := refused(admin, "POST", path("/v1/matches/%d/judgements", m.Match), "cy")["errors"].([]any)[0].(map[string]any)
+	if wrong["action"] != cy[wrong["reason"].(string)] {
+		t.Errorf("the mistake is explained with %q, want Welsh", wrong["action"])
+	}
 }
 
 // What stands on the trail is a code, so that it means the same for ever; its
