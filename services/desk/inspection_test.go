@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,6 +110,26 @@ func TestTheInspectionInTheBrowserIsTheOneOfTheCommandLine(t *testing.T) {
 	if n := w.rows("audit where what = 'DOWNLOAD_INSPECTION' and actor = 'persona:manager' and details->>'format' = 'csv'"); n != 1 {
 		t.Errorf("got %d downloads on the trail, want 1", n)
 	}
+}
+
+func TestAMistakeOfOursIsAPageInTheReadersLanguage(t *testing.T) {
+	log := &strings.Builder{}
+	w := open(t, func(c *desk.Config) {
+		c.Targets = func(string) []casework.Target { panic("Rhys Tester") }
+		c.Log = slog.New(slog.NewTextHandler(log, nil))
+	})
+	u := w.as(t, "manager")
+	u.get("/times").status(http.StatusInternalServerError).sees("h1", "Sorry, there is a problem with the service").seesNot("body", "Rhys").count("main a[href='/']", 1)
+	u.get("/language/cy")
+	u.get("/times").status(http.StatusInternalServerError).sees("h1", "problem gyda'r gwasanaeth")
+	if got := u.get("/v1/times").status(http.StatusInternalServerError); got.header.Get("Content-Type") != "application/problem+json; charset=utf-8" {
+		t.Error("the API does not answer with a problem")
+	}
+	if strings.Contains(log.String(), "Rhys") || !strings.Contains(log.String(), "readTimes") {
+		t.Error("the log says what a panic was with, or not where it was")
+	}
+	pgtest.Exec(t, w.DB, "alter table rota rename to gone")
+	u.get("/rota").status(http.StatusInternalServerError).sees("h1", "problem gyda'r gwasanaeth").seesNot("body", "rota\" does not exist")
 }
 
 func TestResponseTimesAreDrawnBesideTheirTargets(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,7 @@ func (d *Desk) serve(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		telemetry.Route(req.Context(), req.Pattern)
 		v := &visit{Desk: d, Request: req, w: w, route: r, lang: languageOf(req), now: d.Now()}
+		defer v.recover()
 		switch err := v.enter(); {
 		case err == nil:
 		case v.api():
@@ -64,6 +66,26 @@ func (d *Desk) serve(r route) http.Handler {
 		}
 	})
 }
+
+// recover answers a panic with a page, in the reader's language, as any other
+// mistake of ours. What it was with may hold a name; where it was cannot.
+func (v *visit) recover() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p) // the server's own way to break off
+	}
+	v.Log.ErrorContext(v.Context(), "page panicked", "route", v.route.pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	if v.api() {
+		v.failAPI(errPanicked)
+	} else {
+		v.fail(errPanicked)
+	}
+}
+
+var errPanicked = errors.New("a panic, which stands in the line before")
 
 // errSignIn says that a page is for people who have signed in.
 var errSignIn = errors.New("sign in first")

@@ -222,6 +222,80 @@ func TestAFormIsSentTwiceGoneBackToAndSentAfterItsSession(t *testing.T) {
 	}
 }
 
+// Two people and one match: it is whose it was opened by first, until a
+// supervisor takes it; and nobody's verdict falls on what they have not seen.
+func TestTwoPeopleOpenOneMatchAndAThirdTakesIt(t *testing.T) {
+	w := open(t)
+	p := w.Person(scene.Case{})
+	for _, by := range ways[:2] {
+		t.Run(by.String(), func(t *testing.T) {
+			m := w.Match(scene.Report{Person: p})
+			at := fmt.Sprintf("/matches/%d", m.Match)
+			first := w.goes(t, by, "administrator")
+			first.goTo(at)
+			first.do(chromedp.Click(css("#verdict")), chromedp.SendKeys(css("#reason"), "The same birthday."))
+			second := w.goes(t, by, "second administrator")
+			second.goTo(at)
+			held := map[string]string{"en": "Ada Administrator has this open", "cy": "ar agor gan Ada Administrator"}[by.lang]
+			if got := second.text(".desk-held"); !strings.Contains(got, held) {
+				t.Errorf("got %q, want to read who has it open", got)
+			}
+			if get(second, chromedp.Evaluate[bool](`document.querySelector('form.desk-verdict') !== null`)) {
+				t.Error("the second may judge what the first has open")
+			}
+			head := w.goes(t, by, "head")
+			head.goTo(at)
+			head.do(chromedp.Click(css(".desk-held form button")), chromedp.WaitReady(css("form.desk-verdict")))
+			first.do(chromedp.Click(css("form.desk-verdict button")), chromedp.WaitReady(css(".desk-typed")))
+			first.refusedUnseen(by, "The same birthday.", m.Match)
+			first.axe("match-taken-"+by.String(), false)
+			first.picture("match-taken-" + by.name + "-" + by.lang)
+			first.do(chromedp.Click(css("main p a")), chromedp.WaitReady(css(".desk-held")))
+			if got := first.path(); got != at {
+				t.Errorf("looking again leads to %s, want %s", got, at)
+			}
+		})
+	}
+}
+
+// refusedUnseen fails unless the page says that something has changed and gives
+// back what was typed, and there is no verdict.
+func (b *tab) refusedUnseen(by way, typed string, m casework.MatchID) {
+	b.Helper()
+	want := map[string]string{"en": "This has changed since you opened it", "cy": "Mae hyn wedi newid ers i chi ei agor"}[by.lang]
+	if got := b.text("h1"); got != want {
+		b.Errorf("got %q, want %q", got, want)
+	}
+	if got := b.text(".desk-typed"); got != typed {
+		b.Errorf("got %q back, want what was typed", got)
+	}
+	if n := pgtest.One[int](b.T, b.DB, "select count(*)::int from judgement where match = $1", m); n != 0 {
+		b.Error("a verdict is on the record")
+	}
+}
+
+func TestAMatchIsSupersededWhileItIsOpen(t *testing.T) {
+	w := open(t)
+	p := w.Person(scene.Case{})
+	for _, by := range ways[:2] {
+		t.Run(by.String(), func(t *testing.T) {
+			m := w.Match(scene.Report{Person: p})
+			at := fmt.Sprintf("/matches/%d", m.Match)
+			b := w.goes(t, by, "administrator")
+			b.goTo(at)
+			b.do(chromedp.Click(css("#verdict-2")), chromedp.SendKeys(css("#reason"), "Born elsewhere."))
+			pgtest.Exec(t, w.DB, "update match set state = 'superseded' where id = $1", m.Match) // police revise it
+			b.do(chromedp.Click(css("form.desk-verdict button")), chromedp.WaitReady(css(".desk-typed")))
+			b.refusedUnseen(by, "Born elsewhere.", m.Match)
+			b.do(chromedp.Click(css("main p a")), chromedp.WaitReady(css(".desk-tags")))
+			now := map[string]string{"en": "Superseded", "cy": "Wedi'i ddisodli"}[by.lang]
+			if got := b.text("main"); b.path() != at || !strings.Contains(got, now) || get(b, chromedp.Evaluate[bool](`document.querySelector('form.desk-verdict') !== null`)) {
+				t.Errorf("looking again does not say that it is superseded")
+			}
+		})
+	}
+}
+
 func TestTheLanguageSwitchKeepsThePage(t *testing.T) {
 	w := open(t)
 	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})

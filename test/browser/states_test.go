@@ -66,6 +66,10 @@ func stage(w *world) []state {
 	}
 	superseded, withdrawn := is("state = 'superseded'"), is("state = 'withdrawn'")
 	changed := is("state_reason = '" + casework.FactsChanged + "'")
+	mine := w.Match(scene.Report{Person: rival})
+	w.Judge("administrator", mine.Match, casework.VerdictConfirm)
+	pgtest.Exec(w.TB, w.DB, "update action set owner_role = 'manager', owner = $1 where id = $2", scene.Manager, mine.Practitioner)
+	own := w.Decide("manager", mine.Practitioner)
 	closed := w.Match(scene.Report{Person: rival})
 	pgtest.Exec(w.TB, w.DB, "update action set state = 'closed', closed_reason = 'match dismissed' where id = $1", closed.Practitioner)
 	drafted := w.Match(scene.Report{Person: rival})
@@ -167,6 +171,9 @@ func stage(w *world) []state {
 		{name: "countersignatures", who: "manager", path: "/countersign"},
 		{name: "countersign", who: "manager", path: at("/countersign/%d", decision)},
 		{name: "countersign-mistakes", who: "manager", path: at("/countersign/%d", decision), do: send("main form"), shows: mistakes},
+		{name: "countersign-own", who: "manager", path: at("/countersign/%d", own)},
+		{name: "own-decision", who: "manager", path: at("/countersign/%d", own), shows: problem,
+			do: `const f = document.createElement('form'); f.method = 'post'; f.action = location.pathname; f.innerHTML = '<input name=agree value=yes>'; document.body.append(f); f.submit()`},
 		{name: "escalated", who: "manager", path: "/escalated"},
 		{name: "times", who: "manager", path: "/times"},
 		{name: "inspection", who: "manager", path: "/inspection"},
@@ -225,10 +232,12 @@ func stage(w *world) []state {
 	// there is no way to sign in at all.
 	provided := served(w, desk.Config{DB: w.DB, Provider: &desk.Provider{Issuer: "http://127.0.0.1:1"}})
 	unset := served(w, desk.Config{DB: w.DB})
+	broken := served(w, desk.Config{DB: w.DB, Demo: true, Targets: func(string) []casework.Target { panic("meant") }})
 	return append(states,
 		state{name: "signin-provider", path: "/sign-in", elsewhere: provided},
 		state{name: "unavailable", path: "/sign-in/provider", elsewhere: provided},
 		state{name: "toomany", path: "/sign-in", elsewhere: provided, do: `for (let n = 0; n < 25; n++) await fetch('/sign-in/provider'); location = '/sign-in/provider'`, shows: problem},
+		state{name: "error", who: "manager", path: "/times", elsewhere: broken, shows: problem},
 		state{name: "signin-unset", path: "/sign-in", elsewhere: unset},
 	)
 }
