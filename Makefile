@@ -12,7 +12,7 @@ HAVE_CC := command -v cc >/dev/null || command -v gcc >/dev/null || command -v c
 .PHONY: help demo up build assets test lint bench bench-matcher bench-calibration bench-feed fuzz screenshots clean
 
 help: ## what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: build postgres ## run everything with a synthetic caseload and a live feed
 	bin/reportable up --demo --data $(DATA)

@@ -89,9 +89,34 @@ func open(ctx context.Context, url string, witness pgx.QueryTracer, sightDays in
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", problem(err))
+		return nil, unreachable{problem(err), config.ConnConfig}
 	}
 	return &DB{pool: pool}, nil
+}
+
+// unreachable says in one line which database nobody answers for, and why: the
+// driver tells of each try on a line of its own.
+type unreachable struct {
+	error
+	config *pgx.ConnConfig
+}
+
+func (e unreachable) Unwrap() error { return e.error }
+
+func (e unreachable) Error() string {
+	why := e.error
+	var wire *net.OpError
+	var name *net.DNSError
+	var said *pgconn.PgError
+	switch {
+	case errors.As(e.error, &name):
+		why = errors.New(name.Err)
+	case errors.As(e.error, &wire):
+		why = wire.Err
+	case errors.As(e.error, &said):
+		why = errors.New(said.Message)
+	}
+	return fmt.Sprintf("connect to PostgreSQL at %s:%d, database %s, as %s: %v; see whether it runs there, and whether that is its address", e.config.Host, e.config.Port, e.config.Database, e.config.User, why)
 }
 
 // Close waits for what is under way and disconnects.

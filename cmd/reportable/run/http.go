@@ -28,7 +28,8 @@ func listen(address, flag string) (net.Listener, error) {
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: choose another with --%s, such as --%s 127.0.0.1:0", err, flag, flag)
+		return nil, fmt.Errorf("%w: choose another with --%s, such as --%s 127.0.0.1:0, or with %s", err, flag, flag,
+			strings.ToUpper(strings.ReplaceAll(flag, "-", "_")))
 	}
 	return l, nil
 }

@@ -72,6 +72,14 @@ func (p Problem) String() string {
 // mostProblems bounds a report; a file of nothing but bad rows is one problem.
 const mostProblems = 1000
 
+// NothingRead refuses a complete extract of which no row could be taken: it is
+// another file, or another layout, and would end everybody's supervision.
+type NothingRead struct{ Rows int }
+
+func (e NothingRead) Error() string {
+	return fmt.Sprintf("none of the %d rows could be read, so nothing was changed; is it an extract of the case record? deploy/caseload.md has its columns, and --mapping takes other names for them", e.Rows)
+}
+
 // Import reads an extract and applies it. The error is for what concerns the
 // whole extract; then nothing was changed. Rows that were rejected are in the
 // report, and their people stay as they were.
@@ -85,7 +93,7 @@ func (im *Importer) Import(ctx context.Context, e casework.Extract, format Forma
 	e.Limits = has["excluded_users"] || has["restricted_to"]
 	report := Report{Kind: e.Kind, ExtractDate: e.Date, Ignored: rows.ignored()}
 	seen := map[string]int{} // CRN → row
-	read := 0
+	read, rejected := 0, 0
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ahead := readAhead(ctx, rows)
@@ -99,6 +107,9 @@ func (im *Importer) Import(ctx context.Context, e casework.Extract, format Forma
 		next := chunk[0]
 		chunk = chunk[1:]
 		if next.err != nil {
+			if errors.Is(next.err, io.EOF) && e.Kind == casework.FullExtract && read > 0 && rejected == read {
+				return casework.CaseRow{}, NothingRead{read}
+			}
 			return casework.CaseRow{}, next.err
 		}
 		row, problems := next.row, next.problems
@@ -116,7 +127,9 @@ func (im *Importer) Import(ctx context.Context, e casework.Extract, format Forma
 		for _, p := range problems {
 			im.tell(&report, p)
 		}
-		row.Rejected = len(problems) > 0
+		if row.Rejected = len(problems) > 0; row.Rejected {
+			rejected++
+		}
 		return row, nil
 	})
 	if im.Progress != nil {
