@@ -113,6 +113,7 @@ func build(model *linkage.Model, people []Record, res *Result) *linkage.Register
 
 func heap() int64 {
 	runtime.GC()
+	runtime.GC() // what pools hold outlives the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -262,7 +263,7 @@ func Dedupe(records []Record, o Options) (*Result, error) {
 	pairs = closeOver(r, records, pairs)
 	var scores, tops []scored
 	for _, p := range pairs {
-		scores = append(scores, scored{p: p.p, right: same(p.a, p.b)})
+		scores = append(scores, scored{p: p.p, right: same(int(p.a), int(p.b))})
 	}
 	ranked, within := 0, [3]int{}
 	for i := range found {
