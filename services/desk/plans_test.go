@@ -80,6 +80,7 @@ func TestNoPageReadsABigTableFromEndToEndNorPagesByOffset(t *testing.T) {
 	w.server = httptest.NewServer(d.Routes())
 	t.Cleanup(w.server.Close)
 	asked := map[string]string{} // query → the page that asked it
+	seen := map[string]bool{}
 	for _, role := range roles {
 		me := w.Accounts[role]
 		u := w.as(t, role)
@@ -91,6 +92,12 @@ func TestNoPageReadsABigTableFromEndToEndNorPagesByOffset(t *testing.T) {
 			if strings.Contains(at, "/staff/{code}") {
 				at = strings.Replace(at, "{code}", scene.Practitioner, 1)
 			}
+			// The API asks as the pages do, which ask for each role; the day's list
+			// is the longest page there is, and the same for all.
+			if once := strings.HasPrefix(at, "/v1/") || strings.HasPrefix(at, "/digest/"); once && seen[at] {
+				continue
+			}
+			seen[at] = true
 			u.get(ids.Replace(r.Pattern, at))
 			for sql := range witness.all {
 				if asked[sql] == "" {
