@@ -102,7 +102,7 @@ func personasOf(places []postgres.Workplace) []casework.Account {
 		victims = append(victims, casework.Grant{Role: casework.VictimStaff, Scope: g.Scope})
 	}
 	add("victim-staff", "Victim liaison, all PDUs", "", victims...)
-	add("duty", "Duty officer, out of hours", "", casework.Grant{Role: casework.DutyOfficer, Scope: region})
+	add("duty", "Duty officer, out of hours", "duty", casework.Grant{Role: casework.DutyOfficer, Scope: region})
 	add("auditor", "Auditor", "", casework.Grant{Role: casework.Auditor})
 	add("operations", "Operations", "", casework.Grant{Role: casework.Operations})
 	return all

@@ -22,6 +22,19 @@ func TestAPersonaCannotSignInOutsideTheDemo(t *testing.T) {
 	}
 }
 
+// Whoever looks at a demo finds somebody whose page is not empty.
+func TestADemoOffersWhoHasSomethingToDo(t *testing.T) {
+	w := open(t)
+	w.read("with it as (insert into account (subject, name, staff, demo) values ('persona:staff:practitioner:x', 'Stan at Work', $1, true) returning id) select id::text from it", scene.Stand)
+	w.read("with it as (insert into account_role (account, role, scope) select id, 'practitioner', staff from account where name = 'Stan at Work' returning 1) select count(*)::text from it")
+	w.visitor(t).get("/sign-in").seesNot("main", "Stan at Work").sees("input[value='persona:practitioner'] ~ .govuk-hint", "Practitioner, Cardiff")
+	w.Match(scene.Report{Person: w.Person(scene.Case{Practitioner: scene.Stand})})
+	w.visitor(t).get("/sign-in").sees("main", "Practitioners who have something to do now").sees("input[value='persona:staff:practitioner:x'] ~ label", "Stan at Work")
+	u := w.visitor(t)
+	u.post("/sign-in", "persona", "persona:staff:practitioner:x")
+	u.get("/actions").status(http.StatusOK).count("tr[data-action]", 1)
+}
+
 func TestASessionBegunInADemoEndsOutsideIt(t *testing.T) {
 	w := open(t)
 	u := w.as(t, "administrator")

@@ -17,11 +17,44 @@ type signInPage struct {
 	Back     string
 	Provider bool
 	Personas []persona
+	Busy     []persona // of the staff that have no part of their own in the demo
 }
 
 type persona struct {
 	casework.Account
 	Parts []string // keys of what they are
+	Place string   // of a manager or a practitioner, whose name says nothing of it
+}
+
+// mostBusy is how many of those who have something to do are offered: in a demo
+// that has just begun, the others have nothing on their pages.
+const mostBusy = 6
+
+func personaOf(a casework.Account, where map[string]string) persona {
+	one := persona{Account: a}
+	for _, g := range a.Grants {
+		if key := "part." + string(g.Role); !slices.Contains(one.Parts, key) {
+			one.Parts = append(one.Parts, key)
+		}
+		if a.Has(casework.Manager, casework.Practitioner) {
+			one.Place = where[g.Scope]
+		}
+	}
+	return one
+}
+
+// whereOf is where somebody works, by the scope of what they were granted.
+func whereOf(places []postgres.Overseen) map[string]string {
+	where := map[string]string{}
+	for _, p := range places {
+		for _, t := range p.Teams {
+			where[t.Code] = t.Name
+		}
+		for _, c := range p.Practitioners {
+			where[c.Code] = p.Name
+		}
+	}
+	return where
 }
 
 // signIn offers the ways to sign in.
@@ -36,17 +69,22 @@ func (v *visit) signInPage(status int, mistakes ...fieldError) error {
 		if err != nil {
 			return err
 		}
+		busy, err := v.DB.PersonasAtWork(v.Context(), access.StaffPrefix, mostBusy)
+		if err != nil {
+			return err
+		}
+		places, err := v.DB.Everywhere(v.Context())
+		if err != nil {
+			return err
+		}
+		where := whereOf(places)
 		for _, a := range all {
-			if strings.HasPrefix(a.Subject, access.StaffPrefix) {
-				continue // they would fill pages
+			if !strings.HasPrefix(a.Subject, access.StaffPrefix) { // they would fill pages
+				p.Personas = append(p.Personas, personaOf(a, where))
 			}
-			one := persona{Account: a}
-			for _, g := range a.Grants {
-				if key := "part." + string(g.Role); !slices.Contains(one.Parts, key) {
-					one.Parts = append(one.Parts, key)
-				}
-			}
-			p.Personas = append(p.Personas, one)
+		}
+		for _, a := range busy {
+			p.Busy = append(p.Busy, personaOf(a, where))
 		}
 	}
 	return v.page(status, "signin", p, mistakes...)

@@ -67,6 +67,40 @@ func (db *DB) Personas(ctx context.Context) ([]casework.Account, error) {
 	return accounts, nil
 }
 
+// PersonasAtWork are accounts of the demo whose subjects begin with prefix, and
+// who have actions of a practitioner to do: those with the most first.
+func (db *DB) PersonasAtWork(ctx context.Context, prefix string, most int) ([]casework.Account, error) {
+	rows, _ := db.pool.Query(ctx, `
+		with busy (owner, open) as (
+		  select owner, count(*)
+		    from action
+		   where owner_role = 'practitioner'
+		     and state in ('open', 'acknowledged')
+		   group by owner
+		), chosen as (
+		  select a.id, b.open
+		    from account a
+		    join busy b on b.owner = a.staff
+		   where a.demo
+		     and a.disabled_at is null
+		     and starts_with(a.subject, @prefix)
+		   order by b.open desc, a.id
+		   limit @most
+		)
+		select a.id, a.subject, a.name, a.staff, a.demo, coalesce(a.granted_at, 'epoch'),
+		       coalesce(g.role, ''), coalesce(g.scope, ''), coalesce(g.restricted, false)
+		  from chosen c
+		  join account a on a.id = c.id
+		  left join account_role g on g.account = a.id
+		 order by c.open desc, a.id, g.role, g.scope`,
+		pgx.NamedArgs{"prefix": prefix, "most": most})
+	accounts, err := collectAccounts(rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the personas at work: %w", problem(err))
+	}
+	return accounts, nil
+}
+
 // collectAccounts folds a row for each grant into an account for each person.
 func collectAccounts(rows pgx.Rows) ([]casework.Account, error) {
 	var accounts []casework.Account
