@@ -43,7 +43,11 @@ func apiDigest(v *visit) error {
 			"dash": i.DASH, "domesticAbuse": i.Domestic, "childrenPresent": i.Children, "crn": i.CRN, "surname": i.Surname, "forenames": i.Forenames,
 			"rosh": i.RoSH, "practitioner": i.Practitioner, "review": i.Review, "outcome": i.Outcome})
 	}
-	return v.answer(http.StatusOK, map[string]any{"pdu": p.PDU, "from": p.From, "to": p.To, "found": all})
+	body := map[string]any{"pdu": p.PDU, "from": p.From, "to": p.To, "found": all}
+	if p.Next != "" {
+		body["next"] = p.Next
+	}
+	return v.answer(http.StatusOK, body)
 }
 
 func apiTimes(v *visit) error {

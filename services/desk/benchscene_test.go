@@ -72,8 +72,8 @@ func years(b testing.TB, db *postgres.DB, matches, people, lines int) {
 		`insert into action (id, incident, person, match, rule, owner_role, owner, pdu, team, practitioner, priority, state, raised_at, ack_due, due, acked_at, done_at, done_by, level) overriding system value
 		 select l.id * 3 + r.k, l.id, l.person, l.id, r.rule, r.role, case when r.role = 'administrator' then l.pdu else l.practitioner end, l.pdu, l.team, l.practitioner,
 		        (array['urgent', 'high', 'standard', 'standard', 'standard', 'standard', 'standard'])[1 + n % 7],
-		        case when l.open then case when n / 11 % 2 = 0 then 'open' else 'acknowledged' end when n % 2 = 0 then 'done' else 'closed' end,
-		        l.at, l.at + interval '20 days', l.at + interval '30 days', case when not l.open or n / 11 % 2 = 1 then l.at end,
+		        case when l.open then case when n / 77 % 2 = 0 then 'open' else 'acknowledged' end when n % 2 = 0 then 'done' else 'closed' end,
+		        l.at, l.at + interval '20 days', l.at + interval '30 days', case when not l.open or n / 77 % 2 = 1 then l.at end,
 		        case when not l.open then l.at end, case when not l.open then 'persona:practitioner' end, case when l.open and n / 11 % 20 = 0 then 1 else 0 end
 		   from laid l, (values ('acknowledge_match', 'administrator', 1), ('review_incident', 'practitioner', 2)) r (rule, role, k)`,
 		`insert into waiting (action, match, person, owner, rule, next_due, raised_at, priority, force, kind, band, probability, state, contested)

@@ -12,7 +12,13 @@ type digestPage struct {
 	PDU      string
 	From, To time.Time
 	Items    []postgres.DigestItem
+	Start    string // the first page
+	First    bool
+	Next     string
 }
+
+// digestPerPage is more than a meeting comes to.
+const digestPerPage = 200
 
 // digest is the list for a PDU's multi-agency meeting: who was found in police
 // incidents in the 24 hours before eight in the morning of a day.
@@ -34,8 +40,15 @@ func (v *visit) readDigest() (digestPage, error) {
 		To:   time.Date(day.Year(), day.Month(), day.Day(), 8, 0, 0, 0, v.Calendar.Zone()),
 	}
 	code := v.PathValue("code")
-	if p.PDU, p.Items, err = v.DB.Digest(v.Context(), v.me.ID, code, p.From, p.To); err != nil {
+	after := casework.MatchID(v.after().ID)
+	p.Start, p.First = v.URL.Path, after == 0
+	if p.PDU, p.Items, err = v.DB.Digest(v.Context(), v.me.ID, code, p.From, p.To, after, digestPerPage+1); err != nil {
 		return p, err
+	}
+	if len(p.Items) > digestPerPage {
+		p.Items = p.Items[:digestPerPage]
+		last := p.Items[digestPerPage-1]
+		p.Next = v.nextPage(nil, last.FoundAt, int64(last.Match))
 	}
 	ids := make([]casework.MatchID, len(p.Items))
 	for i, it := range p.Items {

@@ -29,7 +29,18 @@ func TestTheDigestNamesWhomItsReaderMaySeeAndNobodyElse(t *testing.T) {
 	if got := page.Find("tr[data-match]").AttrOr("data-match", ""); got != path("%d", seen.Match) {
 		t.Errorf("got match %s", got)
 	}
-	w.as(t, "manager").get(at).count("tr[data-match]", 2) // whose team's the restricted case is
+	w.as(t, "manager").get(at).count("tr[data-match]", 2). // whose team's the restricted case is
+								sees("tr[data-match]:first-child", "Urgent")
+	list := func(who string, after casework.MatchID) (n int) {
+		_, items, err := w.DB.Digest(t.Context(), w.Accounts[who].ID, scene.Cardiff, day.AddDate(0, 0, -2), day.AddDate(0, 0, 1), after, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(items)
+	}
+	if a, b, c := list("manager", 0), list("manager", seen.Match), list("administrator", hidden.Match); a != 1 || b != 1 || c != 0 {
+		t.Errorf("a page of one: got %d, then %d, and %d after one that is hidden; want 1, 1 and none", a, b, c)
+	}
 	w.as(t, "gwent manager").get(at).status(http.StatusNotFound)
 	w.as(t, "practitioner").get(at).status(http.StatusForbidden)
 	w.as(t, "administrator").get("/digest/" + scene.Cardiff + "/yesterday").status(http.StatusNotFound)

@@ -35,10 +35,10 @@ type DigestItem struct {
 }
 
 // Digest is what was found of a PDU between two times, in so far as a viewer who
-// works there may see it, what presses most first. It is casework.ErrNotFound
-// for a PDU that is not the viewer's.
-func (db *DB) Digest(ctx context.Context, viewer casework.AccountID, pdu string, from, to time.Time) (name string, items []DigestItem, err error) {
-	args := pgx.NamedArgs{"viewer": viewer, "pdu": pdu, "from": from, "to": to}
+// works there may see it, what presses most first: so many of it, after a match.
+// It is casework.ErrNotFound for a PDU that is not the viewer's.
+func (db *DB) Digest(ctx context.Context, viewer casework.AccountID, pdu string, from, to time.Time, after casework.MatchID, limit int) (name string, items []DigestItem, err error) {
+	args := pgx.NamedArgs{"viewer": viewer, "pdu": pdu, "from": from, "to": to, "after": after, "limit": limit}
 	err = db.pool.QueryRow(ctx, `
 		select u.name
 		  from pdu u
@@ -67,8 +67,17 @@ func (db *DB) Digest(ctx context.Context, viewer casework.AccountID, pdu string,
 		   and m.state in ('open', 'unsure', 'confirmed')
 		   and p.pdu = @pdu
 		   and `+actionShown+`
+		   and (@after = 0
+		        or (array_position(array['urgent', 'high', 'standard'], m.priority), not r.domestic_abuse, m.id)
+		           > (select array_position(array['urgent', 'high', 'standard'], l.priority), not s.domestic_abuse, l.id
+		                from match l
+		                join revision s on s.incident = l.incident and s.number = l.revision
+		                join person o on o.id = current_person(l.person)
+		               where l.id = @after
+		                 and o.pdu = @pdu
+		                 and match_visible(@viewer, l.id)))
 		 order by `+order+`
-		 limit 1000`, args)
+		 limit @limit`, args)
 	shown, err := pgx.CollectRows(rows, pgx.RowTo[casework.MatchID])
 	if err != nil {
 		return "", nil, fmt.Errorf("look for the digest of %s: %w", pdu, problem(err))

@@ -91,11 +91,17 @@ func (db *DB) RecountAll(ctx context.Context) error {
 			"delete from counted",
 			"delete from tally",
 			"delete from tally_time",
-			`with ` + countedMatches("true") + `,` + countedWork + `
-			 insert into counted (match, day, guard, counts)
-			 select t.id, t.day, t.guard, coalesce(f.counts, '{}')
-			   from touched t
-			   left join fresh f on f.match = t.id`,
+			// Some at a time: all of them would be sorted on the disk.
+			fmt.Sprintf(`do $$
+			 begin
+			   for part in 0 .. (select coalesce(max(id), 0) / %[1]d from match) loop
+			     insert into counted (match, day, guard, counts)
+			       with `+countedMatches(`m.id >= part * %[1]d and m.id < (part + 1) * %[1]d`)+`,`+countedWork+`
+			     select t.id, t.day, t.guard, coalesce(f.counts, '{}')
+			       from touched t
+			       left join fresh f on f.match = t.id;
+			   end loop;
+			 end $$`, 50_000),
 			`update milestone s
 			    set counted_on = (s.at at time zone 'Europe/London')::date,
 			        counted_guard = c.guard,
