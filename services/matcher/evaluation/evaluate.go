@@ -235,12 +235,14 @@ func Dedupe(records []Record, o Options) (*Result, error) {
 	}
 	sizes := map[string]int{}
 	for _, rec := range records {
-		sizes[rec.Cluster]++
+		if rec.Cluster != "" { // nothing is nobody else's
+			sizes[rec.Cluster]++
+		}
 	}
 	for _, n := range sizes {
 		res.Positives += n * (n - 1) / 2
 	}
-	same := func(a, b int) bool { return records[a].Cluster == records[b].Cluster }
+	same := func(a, b int) bool { return records[a].Cluster == records[b].Cluster && records[a].Cluster != "" }
 	found := make([][]linkage.Score, len(records))
 	ranks := make([]int, len(records))
 	inParallel(len(records), o.Progress, func(i int, scores []linkage.Score) []linkage.Score {

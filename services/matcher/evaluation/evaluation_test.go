@@ -82,7 +82,7 @@ var village = func() (register, queries string, truth string) {
 			queries += "q" + strconv.Itoa(i) + "," + row
 			truth += "q" + strconv.Itoa(i) + ",p" + strconv.Itoa(i) + "\n"
 		} else {
-			queries += "q" + strconv.Itoa(i) + ",Zz" + row[2:4] + ",Stranger,19" + strconv.Itoa(10+i%80) + "-11-29,ZZ1 1ZZ\n"
+			queries += "q" + strconv.Itoa(i) + ",Zz" + row[1:3] + ",Stranger,19" + strconv.Itoa(10+i%80) + "-11-29,ZZ1 1ZZ\n"
 			truth += "q" + strconv.Itoa(i) + ",\n"
 		}
 	}
@@ -167,5 +167,39 @@ func TestDuplicatesOfThePublicSetsAreFound(t *testing.T) {
 		if res.BestF1 < c.least {
 			t.Errorf("%s: got F1 %.4f, want at least %v", c.name, res.BestF1, c.least)
 		}
+	}
+}
+
+func TestWhatIsWrongWithATableIsSaidByRowAndColumn(t *testing.T) {
+	m := Mapping{ID: "id", Surname: Columns{"name"}, DateOfBirth: DateColumns{Column: "born", Layout: "DD/MM/YYYY"}}
+	for text, want := range map[string]string{
+		"":                                   "no rows",
+		"id,name,born\n":                     "no rows",
+		"id,name\n1,Puw\n":                   `column "born", which the file does not have; it has id, name`,
+		"id,name,born\n1,Puw,\n,Rees,\n":     `row 3 has nothing in column "id"`,
+		"id,name,born\n1,Puw, Ann,\"\",x\n":  "row 2 has 2 columns more than the header",
+		"id,name,born\n1,Puw,1980-02-09\n2,": `row 2, column "born"`,
+	} {
+		_, err := ReadTable(write(t, "r.csv", text), m, "")
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "r.csv") {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+	for _, text := range []string{
+		"\ufeffid;name;born\r\n1;\"Pu;w\";09/02/1980\r\n", "id|name|born\n1|Pu;w|09/02/1980\n2||31.2\n", "id\tname\tborn\n1\tPu;w\t09/02/1980\n",
+	} {
+		rows, err := ReadTable(write(t, "r.csv", text), m, "")
+		if err != nil || rows[0].Subject.Surname != "Pu;w" || rows[0].Subject.DateOfBirth.Day != 9 {
+			t.Errorf("%q: got %v, want it read", text, err)
+		}
+	}
+	rows, err := ReadTable(write(t, "r.csv", "id,name,born\n1,M\xfcller,\n"), m, "")
+	if err != nil || rows[0].Subject.Surname != "Müller" {
+		t.Errorf("got %v, want Windows-1252 read", err)
+	}
+	// Records of no cluster are of nobody else.
+	res, err := Dedupe([]Record{{ID: "1"}, {ID: "2"}, {ID: "3", Cluster: "a"}, {ID: "4", Cluster: "a"}}, Options{Model: linkage.Default()})
+	if err != nil || res.Positives != 1 {
+		t.Errorf("got %d true pairs, %v, want 1", res.Positives, err)
 	}
 }

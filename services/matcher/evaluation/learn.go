@@ -13,7 +13,7 @@ import (
 // ReadTruth reads query ids with the register id of each, empty for nobody. A
 // query that is not listed has no label.
 func ReadTruth(path string) (map[string]string, error) {
-	rows, err := readCSV(path)
+	rows, _, err := readCSV(path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 package evaluation
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/encoding/charmap"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher/linkage"
@@ -165,7 +168,7 @@ type Record struct {
 
 // ReadTable reads a CSV by its mapping. A cluster column may be named too.
 func ReadTable(path string, m Mapping, cluster string) ([]Record, error) {
-	rows, err := readCSV(path)
+	rows, comma, err := readCSV(path)
 	if err != nil {
 		return nil, err
 	}
@@ -178,11 +181,15 @@ func ReadTable(path string, m Mapping, cluster string) ([]Record, error) {
 	}
 	for _, c := range m.all(cluster) {
 		if _, ok := at[c]; !ok {
-			return nil, fmt.Errorf("read %s: the mapping names column %q, which the file does not have", path, c)
+			return nil, fmt.Errorf("read %s: the mapping names column %q, which the file does not have; it has %s", path, c, strings.Join(rows[0], ", "))
 		}
 	}
 	out := make([]Record, 0, len(rows)-1)
+	dates := dateCheck{}
 	for n, row := range rows[1:] {
+		if more := len(row) - len(rows[0]); more > 0 && strings.Join(row[len(rows[0]):], "") != "" {
+			return nil, fmt.Errorf("read %s: row %d has %d columns more than the header; put values with a %q in them between quotes", path, n+2, more, comma)
+		}
 		get := func(c string) string {
 			if i, ok := at[c]; ok && c != "" && i < len(row) {
 				return clean(row[i])
@@ -190,12 +197,36 @@ func ReadTable(path string, m Mapping, cluster string) ([]Record, error) {
 			return ""
 		}
 		r := Record{ID: get(m.ID), Cluster: get(cluster), Subject: m.subject(get)}
-		if m.ID == "" {
+		switch {
+		case m.ID == "":
 			r.ID = strconv.Itoa(n + 1)
+		case r.ID == "":
+			return nil, fmt.Errorf("read %s: row %d has nothing in column %q, the id; give it one, or leave the id out of the mapping", path, n+2, m.ID)
 		}
+		dates.see(n+2, get(m.DateOfBirth.Column), r.Subject.DateOfBirth)
 		out = append(out, r)
 	}
+	if dates.read < dates.unread {
+		return nil, fmt.Errorf("read %s: row %d, column %q, and %d rows more of %d: the date of birth is not written as the mapping says; give its layout, such as DD/MM/YYYY", path, dates.first, m.DateOfBirth.Column, dates.unread-1, dates.read+dates.unread)
+	}
 	return out, nil
+}
+
+// dateCheck counts the dates that could be read. A few that could not are
+// mistyped; most of them are of another layout.
+type dateCheck struct{ read, unread, first int }
+
+func (d *dateCheck) see(row int, given string, as casework.Date) {
+	switch {
+	case given == "":
+	case as.Year > 0:
+		d.read++
+	default:
+		if d.unread == 0 {
+			d.first = row
+		}
+		d.unread++
+	}
 }
 
 // clean drops what stands for nothing.
@@ -208,33 +239,31 @@ func clean(s string) string {
 	return s
 }
 
-func readCSV(path string) ([][]string, error) {
-	f, err := os.Open(path)
+// readCSV reads a table, whichever of the usual delimiters its header has. What
+// is not UTF-8 is taken for Windows-1252.
+func readCSV(path string) (rows [][]string, comma rune, err error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read table: %w", err)
+		return nil, 0, fmt.Errorf("read table: %w", err)
 	}
-	defer f.Close()
-	head := make([]byte, 4096)
-	n, _ := io.ReadFull(f, head)
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	first, _, _ := strings.Cut(string(head[:n]), "\n")
-	r := csv.NewReader(f)
-	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
-	for _, comma := range []rune{';', '\t'} {
-		if strings.Count(first, string(comma)) > strings.Count(first, string(r.Comma)) {
-			r.Comma = comma
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if !utf8.Valid(text) {
+		if text, err = charmap.Windows1252.NewDecoder().Bytes(text); err != nil {
+			return nil, 0, fmt.Errorf("read %s: %w", path, err)
 		}
 	}
-	rows, err := r.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	r := csv.NewReader(bytes.NewReader(text))
+	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
+	for _, other := range []rune{';', '\t', '|'} {
+		if bytes.Count(first, []byte(string(other))) > bytes.Count(first, []byte(string(r.Comma))) {
+			r.Comma = other
+		}
 	}
-	if len(rows) > 0 && len(rows[0]) > 0 {
-		rows[0][0] = strings.TrimPrefix(rows[0][0], "\ufeff")
+	if rows, err = r.ReadAll(); err != nil {
+		return nil, 0, fmt.Errorf("read %s: %w", path, err)
 	}
-	return rows, nil
+	return rows, r.Comma, nil
 }
 
 // all are the columns that a file must have.

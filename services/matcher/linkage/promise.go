@@ -119,7 +119,9 @@ func (p *promises) put(id uint32) *promise {
 func (r *Register) promise(s *search) {
 	q, p, w := &s.query, &s.promises, &r.model.weights
 	for i := range p.list {
-		p.at[p.list[i].id] = 0
+		if i > 0 { // the first is nobody's
+			p.at[p.list[i].id] = 0
+		}
 	}
 	// Terms that shared the last number are not in the list.
 	if len(p.list) == 1<<16 {

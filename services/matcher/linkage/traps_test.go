@@ -148,3 +148,13 @@ func TestBirthdaysOfLongAgoTellPeopleApart(t *testing.T) {
 		t.Errorf("got %v with the same birthday and %v with one of another century", same, other)
 	}
 }
+
+func TestARegisterOfNumbersAloneIsSearched(t *testing.T) {
+	r := linkage.New(linkage.Default())
+	r.Put(1, casework.Identity{PNCs: carwyn.PNCs, CROs: carwyn.CROs, DateOfBirth: carwyn.DateOfBirth})
+	for range 2 {
+		if found := r.Find(carwyn, linkage.ReviewThreshold); len(found) != 1 {
+			t.Errorf("got %d, want the one with the numbers", len(found))
+		}
+	}
+}
