@@ -44,9 +44,6 @@ func (p Postcode) Outward() string {
 	return out
 }
 
-// Sector is the postcode without its last two letters, such as CF10 3.
-func (p Postcode) Sector() string { return string(p[:max(len(p)-2, 0)]) }
-
 // Dummy reports whether the postcode stands for no place: no fixed abode
 // (NF1 1NF), abroad or unknown (ZZ99, ZZ9). Sharing one is no evidence.
 func (p Postcode) Dummy() bool {

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"sync"
@@ -121,12 +120,9 @@ func (s *Server) takeEnquiry(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := s.Store.TakeEnquiry(r.Context(), access.ForceOf(r.Context()), id, telemetry.RequestID(r.Context()))
-	switch {
-	case errors.Is(err, casework.ErrNotFound):
-		notFound.Write(w, r)
-	case err != nil:
-		s.refuse(w, r, access.Unavailable(err))
-	default:
-		writeJSON(w, http.StatusOK, map[string]any{"id": id, "status": "taken"})
+	if err != nil {
+		s.missing(w, r, err)
+		return
 	}
+	writeJSON(w, http.StatusOK, map[string]any{"id": id, "status": "taken"})
 }

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -40,12 +39,8 @@ func (s *Server) getReceipt(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		lines, err = s.Store.ReceiptLines(r.Context(), id, status, max(0, after), limit+1)
 	}
-	if errors.Is(err, casework.ErrNotFound) {
-		notFound.Write(w, r)
-		return
-	}
 	if err != nil {
-		s.refuse(w, r, access.Unavailable(err))
+		s.missing(w, r, err)
 		return
 	}
 	a := answer(receipt)
@@ -94,12 +89,8 @@ func (s *Server) getIncident(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	filed, err := s.Store.FiledRevisions(r.Context(), force, reference)
-	if errors.Is(err, casework.ErrNotFound) {
-		notFound.Write(w, r)
-		return
-	}
 	if err != nil {
-		s.refuse(w, r, access.Unavailable(err))
+		s.missing(w, r, err)
 		return
 	}
 	i := FiledIncident{Force: force, Reference: reference, ID: filed[0].Incident}

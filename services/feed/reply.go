@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/feed/canonical"
 	"github.com/reportable-incidents/reportable/services/feed/check"
@@ -32,38 +31,24 @@ func (s *Server) postReplies(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	s.submit(w, r, s.replies, nil, func(in io.Reader, rules check.Rules) (Reader, error) {
-		return canonical.NewReplies(in, form, rules), nil
-	})
+	s.submit(w, r, s.replies, nil, replyReader(form))
 }
 
 // checkReplies does everything that sending does but the commit. Whether the
 // force was asked is for the ledger to say, so a check does not know.
 func (s *Server) checkReplies(w http.ResponseWriter, r *http.Request) {
-	force := access.ForceOf(r.Context())
-	leave, ok := s.gates.enter(r.Context(), force)
-	if !ok {
-		s.tooMany(force, s.Limits.Wait).Write(w, r)
-		return
-	}
-	defer leave()
 	form, refusal := jsonForm(r)
 	if refusal != nil {
 		s.refuse(w, r, refusal)
 		return
 	}
-	rules := check.Rules{Force: force, Now: s.Now()}
-	in, err := body(w, r, s.Limits.Check)
-	var a Answer
-	if err == nil {
-		a, err = Check(canonical.NewReplies(in, form, rules), force, rules.Now, nil)
+	s.check(w, r, replyReader(form), false)
+}
+
+func replyReader(form canonical.Form) opener {
+	return func(in io.Reader, rules check.Rules) (Reader, error) {
+		return canonical.NewReplies(in, form, rules), nil
 	}
-	if err != nil {
-		s.fail(w, r, casework.Receipt{}, &gather{}, err)
-		return
-	}
-	a.Quality = nil // it is of incidents
-	writeJSON(w, http.StatusOK, a)
 }
 
 // Replies is the ledger's side for an [Intake] that takes replies, and not incidents.

@@ -1,19 +1,13 @@
 package feed
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/url"
-	"regexp"
-	"sync"
 	"time"
 
 	"github.com/reportable-incidents/reportable/schemas/api"
@@ -103,13 +97,13 @@ type Route struct {
 // Table lists every route.
 func (s *Server) Table() []Route {
 	return []Route{
-		{"POST /v1/incidents", Forces, s.postIncidents},
-		{"POST /v1/files", Forces, s.postFiles},
-		{"POST /v1/check", Forces, s.postCheck},
+		{"POST /v1/incidents", Forces, s.inTurn(s.postIncidents)},
+		{"POST /v1/files", Forces, s.inTurn(s.postFiles)},
+		{"POST /v1/check", Forces, s.inTurn(s.postCheck)},
 		{"GET /v1/receipts/{id}", Forces, s.getReceipt},
 		{"GET /v1/incidents/{reference...}", Forces, s.getIncident},
-		{"POST /v1/replies", Forces, s.postReplies},
-		{"POST /v1/replies/check", Forces, s.checkReplies},
+		{"POST /v1/replies", Forces, s.inTurn(s.postReplies)},
+		{"POST /v1/replies/check", Forces, s.inTurn(s.checkReplies)},
 		{"GET /v1/enquiries", Forces, s.getEnquiries},
 		{"POST /v1/enquiries/{id}/taken", Forces, s.takeEnquiry},
 		{"GET /v1/openapi.yaml", Anyone, contract("application/yaml", api.Police)},
@@ -149,6 +143,20 @@ func (s *Server) paced(handle http.HandlerFunc) http.Handler {
 	})
 }
 
+// inTurn lets a force have so many submissions dealt with at the same time.
+func (s *Server) inTurn(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		force := access.ForceOf(r.Context())
+		leave, ok := s.gates.enter(r.Context(), force)
+		if !ok {
+			s.tooMany(force, s.Limits.Wait).Write(w, r)
+			return
+		}
+		defer leave()
+		handle(w, r)
+	}
+}
+
 func (s *Server) tooMany(force string, after time.Duration) *access.Refusal {
 	s.Metrics.refuse(force, "too-many")
 	return &access.Refusal{Status: http.StatusTooManyRequests, Type: "too-many", RetryAfter: max(1, int(after.Seconds()+0.999)),
@@ -162,9 +170,7 @@ func (s *Server) postIncidents(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusal)
 		return
 	}
-	s.submit(w, r, s.intake, nil, func(in io.Reader, rules check.Rules) (Reader, error) {
-		return canonical.NewReader(in, form, rules), nil
-	})
+	s.submit(w, r, s.intake, nil, jsonReader(form))
 }
 
 func (s *Server) postFiles(w http.ResponseWriter, r *http.Request) {
@@ -176,10 +182,19 @@ func (s *Server) postFiles(w http.ResponseWriter, r *http.Request) {
 	s.submit(w, r, s.intake, new(Quality), csvReader(r))
 }
 
+// opener makes the reader of a body whose format the request's headers told.
+type opener func(io.Reader, check.Rules) (Reader, error)
+
 // csvReader reads a CSV by the mapping that the request names, or the force's.
-func csvReader(r *http.Request) func(io.Reader, check.Rules) (Reader, error) {
+func csvReader(r *http.Request) opener {
 	return func(in io.Reader, rules check.Rules) (Reader, error) {
 		return NewReader(in, Format{Name: r.URL.Query().Get("format"), File: ".csv", Shipped: true}, rules)
+	}
+}
+
+func jsonReader(form canonical.Form) opener {
+	return func(in io.Reader, rules check.Rules) (Reader, error) {
+		return canonical.NewReader(in, form, rules), nil
 	}
 }
 
@@ -220,254 +235,48 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *access.
 	refusal.Write(w, r)
 }
 
-// keyForm is what an idempotency key may be.
-var keyForm = regexp.MustCompile(`^[\x21-\x7e]{1,200}$`)
-
-// submit takes a submission, whatever its format. Of a file it says how good the
-// data are, too.
-func (s *Server) submit(w http.ResponseWriter, r *http.Request, intake *Intake, quality *Quality, open func(io.Reader, check.Rules) (Reader, error)) {
-	ctx, began := r.Context(), time.Now()
-	force := access.ForceOf(ctx)
-	leave, ok := s.gates.enter(ctx, force)
-	if !ok {
-		s.tooMany(force, s.Limits.Wait).Write(w, r)
+// missing answers for what the store could not give: it is not there for this
+// force, or the store is not.
+func (s *Server) missing(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, casework.ErrNotFound) {
+		notFound.Write(w, r)
 		return
 	}
-	defer leave()
-	in, err := body(w, r, s.Limits.Body)
-	if err != nil {
-		s.fail(w, r, casework.Receipt{}, &gather{}, err)
-		return
-	}
-	sub := Submission{Force: force, Channel: casework.ChannelHTTP, IdempotencyKey: r.Header.Get("Idempotency-Key"), Received: s.Now(), Quality: quality}
-	release := func() bool { return true }
-	if sub.IdempotencyKey != "" {
-		var answered bool
-		if in, release, answered = s.under(w, r, &sub, in); answered {
-			return
-		}
-		defer release()
-	}
-	reader, err := open(in, check.Rules{Force: force, Now: sub.Received})
-	if err != nil {
-		s.fail(w, r, casework.Receipt{}, &gather{}, err)
-		return
-	}
-	var lines gather
-	sub.Each = lines.add
-	receipt, err := intake.Take(ctx, sub, reader)
-	if err == nil && sub.ID != "" {
-		err = s.Store.RecountReceipt(ctx, sub.ID)
-	}
-	// The key is free before the answer: who has that may send the same again.
-	if kept := release(); !kept && err == nil {
-		sub.ID, err = receipt.ID, s.Store.RecountReceipt(ctx, receipt.ID)
-	}
-	if err == nil && sub.ID != "" {
-		s.answerStored(w, r, sub.ID)
-		return
-	}
-	s.Metrics.done(began)
-	if err != nil {
-		s.fail(w, r, receipt, &lines, err)
-		return
-	}
-	a := answer(receipt)
-	a.Quality = quality
-	lines.into(&a)
-	s.answer(w, r, a)
+	s.refuse(w, r, access.Unavailable(err))
 }
-
-// under puts a submission under its idempotency key: nothing else is read under
-// that until release. What was answered under it before is answered again; what
-// broke off goes on with its receipt.
-func (s *Server) under(w http.ResponseWriter, r *http.Request, sub *Submission, in io.Reader) (body io.Reader, release func() (kept bool), answered bool) {
-	ctx := r.Context()
-	if !keyForm.MatchString(sub.IdempotencyKey) {
-		s.refuse(w, r, &access.Refusal{Status: http.StatusBadRequest, Type: "bad-idempotency-key", UserMessage: "The Idempotency-Key cannot be used.",
-			DeveloperMessage: "Give up to 200 visible characters without spaces, such as a UUID."})
-		return nil, nil, true
-	}
-	// The same again while the first is still being read, here or in another
-	// process, would go on with its receipt, and one of the two would be told of
-	// half.
-	free, err := s.Store.ClaimKey(ctx, sub.Force, sub.IdempotencyKey)
-	if err != nil {
-		s.fail(w, r, casework.Receipt{}, &gather{}, err)
-		return nil, nil, true
-	}
-	digest := sha256.New()
-	body = io.TeeReader(in, digest)
-	sub.RequestDigest = func() []byte {
-		_, _ = io.Copy(io.Discard, body) // what follows the last record belongs to the body too
-		return digest.Sum(nil)
-	}
-	earlier, err := s.Store.ReceiptByKey(ctx, sub.Force, sub.IdempotencyKey)
-	switch {
-	case err == nil && !earlier.CompletedAt.IsZero():
-		free() // what is complete stays as it is
-		s.replay(w, r, earlier, sub.RequestDigest)
-		return nil, nil, true
-	case err == nil:
-		sub.ID = earlier.ID
-	case !errors.Is(err, casework.ErrNotFound):
-		free()
-		s.refuse(w, r, access.Unavailable(err))
-		return nil, nil, true
-	}
-	return body, sync.OnceValue(free), false
-}
-
-// replay gives the answer again that was given under an idempotency key.
-func (s *Server) replay(w http.ResponseWriter, r *http.Request, earlier casework.Receipt, digest func() []byte) {
-	if !bytes.Equal(digest(), earlier.RequestDigest) {
-		s.refuse(w, r, &access.Refusal{Status: http.StatusUnprocessableEntity, Type: "idempotency-key-reused",
-			UserMessage:      "The Idempotency-Key was used for another submission.",
-			DeveloperMessage: "Use a new key for each submission, and the same one only to send the same body again."})
-		return
-	}
-	w.Header().Set("Idempotent-Replayed", "true")
-	s.answerStored(w, r, earlier.ID)
-}
-
-// answerStored answers from the ledger.
-func (s *Server) answerStored(w http.ResponseWriter, r *http.Request, id string) {
-	receipt, err := s.Store.Receipt(r.Context(), access.ForceOf(r.Context()), id)
-	if err != nil {
-		s.refuse(w, r, access.Unavailable(err))
-		return
-	}
-	a := answer(receipt)
-	status := casework.LineStatus("")
-	if a.Complete = a.Records <= short; !a.Complete {
-		status = casework.LineRejected
-	}
-	if a.Lines, err = s.Store.ReceiptLines(r.Context(), id, status, 0, short); err != nil {
-		s.refuse(w, r, access.Unavailable(err))
-		return
-	}
-	s.answer(w, r, a)
-}
-
-// fail answers for a submission that could not be taken to its end.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, receipt casework.Receipt, lines *gather, err error) {
-	if r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // nobody is there to read an answer
-	}
-	var refusal *access.Refusal
-	var broken *fault
-	var format FormatError
-	var network interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &broken):
-		refusal = &access.Refusal{Status: broken.status, Type: broken.problem.Code, UserMessage: broken.problem.Message, DeveloperMessage: broken.problem.Action}
-	case errors.As(err, &format):
-		refusal = &access.Refusal{Status: http.StatusBadRequest, Type: "unknown-format", UserMessage: "There is no such format for your force.",
-			DeveloperMessage: "Give ?format= with the name of a mapping that was agreed, or leave it out for your force's own."}
-	case errors.Is(err, postgres.ErrKeyTaken):
-		refusal = &access.Refusal{Status: http.StatusConflict, Type: "idempotency-key-in-use", RetryAfter: 2, UserMessage: "A submission under this Idempotency-Key is being taken.",
-			DeveloperMessage: "Wait for Retry-After seconds and send the same again, to be given its answer."}
-	case errors.As(err, &network) && network.Timeout() && !errors.Is(err, casework.ErrUnavailable):
-		refusal = &access.Refusal{Status: http.StatusRequestTimeout, Type: "too-slow", UserMessage: "The body stopped coming.",
-			DeveloperMessage: "Send the same again; records that were accepted will be answered as duplicates."}
-	case errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, casework.ErrUnavailable): // a database that hangs up says so too
-		refusal = &access.Refusal{Status: http.StatusBadRequest, Type: "ends-early", UserMessage: "The body ended before it was complete.",
-			DeveloperMessage: "Send the same again; records that were accepted will be answered as duplicates."}
-	default:
-		refusal = access.Unavailable(fmt.Errorf("take submission %s: %w", receipt.ID, err))
-	}
-	if lines.total > 0 || !receipt.CompletedAt.IsZero() {
-		a := answer(receipt)
-		lines.into(&a)
-		refusal.More = map[string]any{"submission": a}
-	}
-	s.refuse(w, r, refusal)
-}
-
-// answer gives a submission's answer with the status that fits it.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, a Answer) {
-	var first casework.ReceiptLine
-	single := a.Records == 1 && a.Problem == nil && len(a.Lines) == 1
-	if single {
-		first = a.Lines[0]
-	}
-	refusal := &access.Refusal{UserMessage: "Nothing of this could be accepted.", DeveloperMessage: "See what is wrong with each record, and the action it asks for.",
-		Type: "rejected", More: map[string]any{"submission": a}}
-	switch {
-	case a.Records == 0 && a.Problem == nil:
-		refusal.Status, refusal.Type = http.StatusBadRequest, string(check.Empty)
-		refusal.UserMessage, refusal.DeveloperMessage = check.Words(check.Empty, "")
-	case a.Problem != nil && a.Accepted+a.Duplicate == 0:
-		refusal.Status, refusal.Type = http.StatusBadRequest, a.Problem.Code
-		refusal.UserMessage, refusal.DeveloperMessage = a.Problem.Message, a.Problem.Action
-	case single && first.Status == casework.LineAccepted:
-		location := "/v1/incidents/" + escaped(first.Reference)
-		if first.Reply != 0 {
-			location = a.Href
-		}
-		w.Header().Set("Location", location)
-		writeJSON(w, http.StatusCreated, a)
-		return
-	case single && first.Status == casework.LineRejected:
-		p := first.Problems[0]
-		refusal.Type, refusal.UserMessage, refusal.DeveloperMessage = p.Code, p.Message, p.Action
-		switch check.Code(p.Code) {
-		case check.Malformed, check.EndsEarly:
-			refusal.Status = http.StatusBadRequest
-		case check.TooLarge:
-			refusal.Status = http.StatusRequestEntityTooLarge
-		case check.AnotherForce:
-			refusal.Status = http.StatusForbidden
-		case check.Conflict:
-			refusal.Status = http.StatusConflict
-		case check.UnknownEnquiry, check.UnknownEntry:
-			refusal.Status = http.StatusNotFound
-		default:
-			refusal.Status = http.StatusUnprocessableEntity
-		}
-	case a.Accepted+a.Duplicate == 0:
-		refusal.Status = http.StatusUnprocessableEntity
-	default:
-		writeJSON(w, http.StatusOK, a)
-		return
-	}
-	refusal.Write(w, r)
-}
-
-// escaped puts a reference into a path, with its slashes.
-func escaped(reference string) string { return (&url.URL{Path: reference}).EscapedPath() }
 
 func (s *Server) postCheck(w http.ResponseWriter, r *http.Request) {
-	ctx := r.Context()
-	force := access.ForceOf(ctx)
-	leave, ok := s.gates.enter(ctx, force)
-	if !ok {
-		s.tooMany(force, s.Limits.Wait).Write(w, r)
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "text/csv" || media == "application/csv" {
+		s.check(w, r, csvReader(r), true)
 		return
 	}
-	defer leave()
-	rules := check.Rules{Force: force, Now: s.Now()}
+	form, refusal := jsonForm(r)
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
+	}
+	s.check(w, r, jsonReader(form), true)
+}
+
+// check does everything that submit does but the commit. How good the data are
+// is told of incidents.
+func (s *Server) check(w http.ResponseWriter, r *http.Request, open opener, quality bool) {
+	rules := check.Rules{Force: access.ForceOf(r.Context()), Now: s.Now()}
 	in, err := body(w, r, s.Limits.Check)
 	var reader Reader
 	if err == nil {
-		if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "text/csv" || media == "application/csv" {
-			reader, err = csvReader(r)(in, rules)
-		} else {
-			form, refusal := jsonForm(r)
-			if refusal != nil {
-				s.refuse(w, r, refusal)
-				return
-			}
-			reader = canonical.NewReader(in, form, rules)
-		}
+		reader, err = open(in, rules)
 	}
 	var a Answer
 	if err == nil {
-		a, err = Check(reader, force, rules.Now, nil)
+		a, err = Check(reader, rules.Force, rules.Now, nil)
 	}
 	if err != nil {
 		s.fail(w, r, casework.Receipt{}, &gather{}, err)
 		return
+	}
+	if !quality {
+		a.Quality = nil
 	}
 	writeJSON(w, http.StatusOK, a)
 }
