@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type provider struct {
 	found    *oauth2.Config
 	verifier *oidc.IDTokenVerifier
 	bearers  *oidc.IDTokenVerifier // of access tokens
+	ends     string                // where it ends its own session; empty where it says not
 }
 
 func newProvider(p *Provider) *provider {
@@ -76,6 +78,12 @@ func (p *provider) discover(ctx context.Context, now func() time.Time) (*oauth2.
 		}
 		p.found = &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.Redirect,
 			Endpoint: it.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
+		var more struct {
+			Ends string `json:"end_session_endpoint"`
+		}
+		if it.Claims(&more) == nil {
+			p.ends = more.Ends
+		}
 		p.verifier = it.VerifierContext(long, &oidc.Config{ClientID: p.ClientID, Now: now})
 		if p.Audience != "" && p.Audience != p.ClientID {
 			p.bearers = it.VerifierContext(long, &oidc.Config{ClientID: p.Audience, Now: now})
@@ -173,6 +181,29 @@ func fromProvider(v *visit) error {
 		return err
 	}
 	return v.to(local(back), "")
+}
+
+// out is where somebody who has signed out here ends their session at the
+// provider too: else whoever sits down next is signed in as them by one click.
+// Empty where the provider has no such place, or is away.
+func (v *visit) out() string {
+	if v.provider == nil {
+		return ""
+	}
+	if _, _, err := v.provider.discover(v.Context(), v.Now); err != nil || v.provider.ends == "" {
+		return ""
+	}
+	at, err := url.Parse(v.provider.ends)
+	if err != nil {
+		return ""
+	}
+	q := at.Query()
+	q.Set("client_id", v.provider.ClientID)
+	if back, err := url.Parse(v.provider.Redirect); err == nil && back.IsAbs() {
+		q.Set("post_logout_redirect_uri", back.ResolveReference(&url.URL{Path: "/sign-in"}).String())
+	}
+	at.RawQuery = q.Encode()
+	return at.String()
 }
 
 // forUs says of a token that names us among its audience that we are the party

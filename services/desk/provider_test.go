@@ -45,7 +45,7 @@ func newIDP(t *testing.T) *idp {
 	p.rotate("first")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
-		json.NewEncoder(w).Encode(map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
+		json.NewEncoder(w).Encode(map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "end_session_endpoint": p.URL + "/end?by=desk",
 			"jwks_uri": p.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"}})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +141,14 @@ func TestSomebodySignsInWithTheirWorkAccount(t *testing.T) {
 		t.Fatalf("got to %s, want the page that was asked for", page.request)
 	}
 	page.sees(".desk-header__who", "Real Person").count("tr[data-match]", 1)
+	// Who signs out is told that the browser is still signed in over there.
+	out := u.post("/sign-out").status(http.StatusOK).sees(".desk-out", "You have signed out")
+	ends, err := url.Parse(out.Find(".desk-out a").AttrOr("href", ""))
+	if err != nil || !strings.HasPrefix(ends.String(), p.URL+"/end?") || ends.Query().Get("client_id") != "desk" ||
+		ends.Query().Get("by") != "desk" || ends.Query().Get("post_logout_redirect_uri") != w.server.URL+"/sign-in" {
+		t.Errorf("got %v, want where the provider ends its session", ends)
+	}
+	u.get("/sign-in").count(".desk-out", 0)
 	// The next sign-in follows the claims of that day, under the provider's next key.
 	p.claims["pdus"] = []string{scene.Gwent}
 	p.rotate("second")

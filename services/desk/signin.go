@@ -16,6 +16,8 @@ import (
 type signInPage struct {
 	Back     string
 	Provider bool
+	Out      bool   // they have just signed out
+	Ends     string // where to sign out at the provider too
 	Personas []persona
 	Busy     []persona // of the staff that have no part of their own in the demo
 }
@@ -64,6 +66,9 @@ func signIn(v *visit) error {
 
 func (v *visit) signInPage(status int, mistakes ...fieldError) error {
 	p := signInPage{Back: local(v.FormValue("back")), Provider: v.provider != nil}
+	if p.Out = v.URL.Query().Has("out") && v.me.ID == 0; p.Out {
+		p.Ends = v.out()
+	}
 	if v.Demo {
 		all, err := v.DB.Personas(v.Context())
 		if err != nil {
@@ -140,7 +145,7 @@ func signOut(v *visit) error {
 		return err
 	}
 	v.nudges.end(token)
-	http.Redirect(v.w, v.Request, "/sign-in", http.StatusSeeOther)
+	http.Redirect(v.w, v.Request, "/sign-in?out=1", http.StatusSeeOther)
 	return nil
 }
 

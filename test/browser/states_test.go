@@ -99,6 +99,7 @@ func stage(w *world) []state {
 	long := strings.Repeat("C-77", 12)
 	states := []state{
 		{name: "signin", path: "/sign-in"},
+		{name: "signin-out", path: "/sign-in?out=1"},
 		{name: "signin-nobody", path: "/sign-in", do: send("main form"), shows: mistakes},
 
 		{name: "home-administrator", who: "administrator", path: "/"},
