@@ -35,9 +35,12 @@ func (w words) about(code string) string {
 	return code
 }
 
+// codesOf are the details that are codes of ours, by the area of their words.
+var codesOf = map[string]string{"reason": "opened", "outcome": "outcome", "purpose": "purpose", "verdict": "finding", "force": "force"}
+
 // details are what a line of the trail says besides, as names and values in an
-// order that does not change. What is empty is left out; names and the reasons
-// for which something was opened are in words, ids are what they are.
+// order that does not change. What is empty is left out; names and our
+// own codes are in words, ids are what they are.
 func (w words) details(raw []byte) []string {
 	var all map[string]any
 	if json.Unmarshal(raw, &all) != nil {
@@ -48,8 +51,8 @@ func (w words) details(raw []byte) []string {
 		text, called := fmt.Sprint(all[name]), w.either("detail", name)
 		switch value := all[name].(type) {
 		case string:
-			if name == "reason" {
-				text = w.either("opened", value)
+			if area, known := codesOf[name]; known {
+				text = w.either(area, value)
 			}
 		case bool:
 			text = w.say(map[bool]string{true: "detail.yes", false: "detail.no"}[value])
