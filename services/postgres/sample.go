@@ -50,7 +50,6 @@ var sampled = `
 	  from action a
 	  join match m on m.id = a.match
 	  join revision r on r.incident = m.incident and r.number = m.revision
-	  join person p on p.id = current_person(a.person)
 	  join lateral (
 	         select id, by
 	           from decision
@@ -66,8 +65,8 @@ var sampled = `
 	   and (@kind = '' or r.kind = @kind)
 	   and (@practitioner = '' or coalesce(nullif(b.staff, ''), a.owner) = @practitioner)
 	   and m.erased_at is null
+	   and ` + overseenAction + `
 	   and not ` + handIn("a.id") + `
-	   and ` + overseen + `
 	   and ` + actionShown
 
 // DrawSample draws closed work for somebody to look at again, and keeps the
@@ -77,7 +76,8 @@ func (db *DB) DrawSample(ctx context.Context, s casework.Sample, by casework.Acc
 		args := pgx.NamedArgs{"viewer": by.ID, "subject": by.Subject, "pdu": s.PDU, "from": s.From, "to": s.To, "kind": s.Kind,
 			"practitioner": s.Practitioner, "seed": s.Seed, "size": s.Size}
 		rows, _ := tx.Query(ctx, `
-			with population as (`+sampled+`)
+			with`+overseenPeople+`,
+			population as (`+sampled+`)
 			select action, decision, practitioner, (count(*) over ())::int
 			  from population
 			 -- any order that a seed gives and nobody chose

@@ -183,15 +183,6 @@ func (db *DB) ActionCount(ctx context.Context, viewer casework.AccountID) (Actio
 	return n, nil
 }
 
-// overseen limits actions to cases that a viewer manages or heads.
-const overseen = `
-	   exists (
-	         select 1
-	           from account_role g
-	          where g.account = @viewer
-	            and (   (g.role = 'manager' and g.scope = p.team)
-	                 or (g.role = 'head' and g.scope = p.pdu)))`
-
 // Escalated are open actions that were left alone and came up to the viewer as
 // manager or head, the most escalated first.
 func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit int) ([]ActionItem, error) {
