@@ -248,7 +248,7 @@ func measured(to terminal, res *evaluation.Result) {
 	fmt.Fprintf(to.out, "  best F1 %.4f at probability %.4f: precision %.4f, recall %.4f\n", res.BestF1, res.Threshold, res.Precision, res.Recall)
 	fmt.Fprintf(to.out, "  recall %.4f at precision .99, %.4f at .995, %.4f at .999\n", res.RecallAtPrecision99, res.RecallAtPrecision995, res.RecallAtPrecision999)
 	fmt.Fprintf(to.out, "  the true one first %.4f, among five %.4f, among ten %.4f\n", res.Top1, res.Top5, res.Top10)
-	fmt.Fprintf(to.out, "  expected calibration error %.4f\n", res.CalibrationError)
+	fmt.Fprintf(to.out, "  expected calibration error %.4f; by chance alone it would be %.4f\n", res.CalibrationError, res.CalibrationByChance)
 	if res.Certain > 0 {
 		fmt.Fprintf(to.out, "  certain: %d, of which wrong %d\n", res.Certain, res.CertainWrong)
 	}

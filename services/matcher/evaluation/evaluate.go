@@ -37,6 +37,8 @@ type Result struct {
 
 	// CalibrationError is the expected one: of the top candidate per query with probability 0.05 and over, in 20 bins.
 	CalibrationError float64 `json:"expectedCalibrationError"`
+	// CalibrationByChance is what the same would come to on average if every probability meant exactly what it says.
+	CalibrationByChance float64 `json:"expectedCalibrationErrorByChance"`
 	// CertainWrong of Certain top candidates in the band certain were not the person.
 	Certain      int `json:"certain"`
 	CertainWrong int `json:"certainWrong"`
@@ -68,6 +70,9 @@ type Bin struct {
 	Count     int     `json:"count"`
 	Predicted float64 `json:"predicted"` // mean probability
 	Observed  float64 `json:"observed"`  // share that was right
+
+	spread float64 // the variance of how many are right
+	chance chance
 }
 
 // scored is one answer and whether it is right.
@@ -378,6 +383,8 @@ func (res *Result) measure(answers, tops []scored) {
 		b := &bins[min(19, int(s.p*20))]
 		b.Count++
 		b.Predicted += s.p
+		b.spread += s.p * (1 - s.p)
+		b.chance.add(s.p)
 		if s.right {
 			b.Observed++
 		}
@@ -385,12 +392,13 @@ func (res *Result) measure(answers, tops []scored) {
 	for i := range bins {
 		b := &bins[i]
 		res.CalibrationError += math.Abs(b.Predicted-b.Observed) / max(1, float64(n))
+		res.CalibrationByChance += b.chance.off(b.Predicted, b.spread) / max(1, float64(n))
 		b.From = float64(i) / 20
 		if b.Count > 0 {
 			b.Predicted, b.Observed = fraction(b.Predicted/float64(b.Count)), fraction(b.Observed/float64(b.Count))
 		}
 	}
-	res.CalibrationError = fraction(res.CalibrationError)
+	res.CalibrationError, res.CalibrationByChance = fraction(res.CalibrationError), fraction(res.CalibrationByChance)
 	res.Calibration = bins[1:]
 }
 
