@@ -296,7 +296,8 @@ func (w *walk) forms(b *testing.B) {
 	}
 	open := list(`select a.match::text from waiting a join person p on p.id = a.person
 		where a.owner = 'N03SW1' and a.rule = 'acknowledge_match' and a.state = 'open' and not p.restricted and a.match > 1000 order by a.action desc`)
-	reviews := list(`select id::text from action where owner = 'N03S0304' and owner_role = 'practitioner' and rule = 'review_incident' and state = 'open' and id > 3000 order by id desc`)
+	reviews := list(`select a.id::text from action a join person p on p.id = a.person and not p.restricted -- which a stand-in may not see
+		where a.owner = 'N03S0304' and a.owner_role = 'practitioner' and a.rule = 'review_incident' and a.state = 'open' and a.id > 3000 order by a.id desc`)
 	decisions := list(`select d.id::text from decision d join action a on a.id = d.action join action c on c.incident = a.incident and c.rule = 'countersign_decision'
 		where d.countersign_needed and d.countersigned_at is null and a.pdu = 'N03SW1' order by d.id desc`)
 	send := func(name, role, path string, ids []string, form url.Values, seen bool) {
