@@ -127,9 +127,10 @@ func heap() int64 {
 // learn replaces the register by one under a model trained on the examples.
 func learn(r *linkage.Register, people []Record, examples iter.Seq[linkage.Example], dedupe bool, res *Result) (*linkage.Register, error) {
 	all := slices.Collect(examples)
-	const most = 6000 // evenly drawn: more teach little
+	// Evenly drawn: more teach little, and each is sought among everybody.
+	most := max(2000, min(6000, 100_000_000/max(1, len(people))))
 	if len(all) > most {
-		step := float64(len(all)) / most
+		step := float64(len(all)) / float64(most)
 		some := make([]linkage.Example, 0, most)
 		for i := range most {
 			some = append(some, all[int(float64(i)*step)])
