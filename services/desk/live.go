@@ -54,6 +54,8 @@ func live(v *visit) error {
 		}
 		select {
 		case <-time.After(pulse):
+		case <-end.C:
+			return v.endLive()
 		case <-signedOut:
 			return v.endLive()
 		case <-v.Context().Done():
