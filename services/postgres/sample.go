@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,79 +11,92 @@ import (
 	"github.com/reportable-incidents/reportable/services/casework"
 )
 
-// handIn says of an action that the viewer has a hand in the work on its match:
-// they decided, were consulted or countersigned, judged or transferred the match,
-// asked police, answered the checklist, or acknowledged or closed any action of
-// it. Giving the work to somebody is no hand in it: else no manager could look
-// at their own team's.
+// hands are the matches, z.match, on whose work somebody has a hand: they decided,
+// were consulted or countersigned, judged or transferred the match, asked police,
+// answered the checklist, or acknowledged or closed any action of it. Giving the
+// work to somebody is no hand in it: else no manager could look at their own
+// team's.
+var hands = []string{
+	`select z.match from action z where z.acked_by = @subject`,
+	`select z.match from action z where z.done_by = @subject`,
+	`select z.match from action_history h join action z on z.id = h.action where h.by = @subject and h.by <> '' and h.what <> 'reassigned'`,
+	`select z.match from decision d join action z on z.id = d.action where d.by = @subject`,
+	`select z.match from decision d join action z on z.id = d.action where d.countersigned_by = @subject`,
+	`select z.match from decision d join action z on z.id = d.action where d.manager_consulted = @staff and d.manager_consulted <> ''`,
+	`select z.match from checklist c join action z on z.id = c.action where c.answered_by = @subject`,
+	`select z.match from judgement z where z.by = @subject`,
+	`select z.match from enquiry q join action z on z.incident = q.incident and z.person = q.person where q.asked_by = @subject`,
+}
+
+// handIn says of an action that the viewer has a hand in the work on its match.
 func handIn(action string) string {
-	const subject, staff = `(select subject from account where id = @viewer)`, `(select nullif(staff, '') from account where id = @viewer)`
+	who := strings.NewReplacer(
+		"@subject", `(select subject from account where id = @viewer)`,
+		"@staff", `(select staff from account where id = @viewer)`)
 	return `exists (
 	         select 1
 	           from action w
-	           join action z on z.match = w.match
-	          where w.id = ` + action + `
-	            and (   ` + subject + ` in (z.acked_by, z.done_by)
-	                 or exists (
-	                      select 1
-	                        from decision d
-	                       where d.action = z.id
-	                         and (   ` + subject + ` in (d.by, d.countersigned_by)
-	                              or d.manager_consulted = ` + staff + `))
-	                 or exists (select 1 from action_history h where h.action = z.id and h.by = ` + subject + ` and h.what <> 'reassigned')
-	                 or exists (select 1 from checklist c where c.action = z.id and c.answered_by = ` + subject + `)
-	                 or exists (select 1 from judgement j where j.match = z.match and j.by = ` + subject + `)
-	                 or exists (
-	                      select 1
-	                        from enquiry q
-	                       where q.incident = z.incident
-	                         and q.person = z.person
-	                         and q.asked_by = ` + subject + `)))`
+	          cross join lateral (` + who.Replace(strings.Join(hands, " and z.match = w.match union all ")) + ` and z.match = w.match) h
+	          where w.id = ` + action + `)`
 }
 
-// sampled is what a sample may be drawn from: reviews that were decided and
-// closed in the period, of cases that the viewer manages or heads and may see;
-// never what they have a hand in, nor what is erased.
-var sampled = `
-	select a.id as action,
-	       d.id as decision,
-	       coalesce(nullif(b.staff, ''), a.owner) as practitioner
-	  from action a
-	  join match m on m.id = a.match
-	  join revision r on r.incident = m.incident and r.number = m.revision
-	  join lateral (
+// drawn is a sample of reviews that were decided and closed in the period, of
+// cases that the viewer manages or heads and may see; never of what they have a
+// hand in, nor of what is erased. What one person has a hand in is read once.
+var drawn = `
+	with` + overseenPeople + `,
+	hand as materialized (` + strings.Join(hands, " union all ") + `),
+	population as (
+	  select a.id
+	    from action a
+	    join match m on m.id = a.match
+	   where a.pdu = @pdu
+	     and a.rule = 'review_incident'
+	     and a.state = 'done'
+	     and a.done_at >= @from
+	     and a.done_at < @to
+	     and m.erased_at is null
+	     and ` + overseenAction + `
+	     and not exists (select 1 from hand h where h.match = a.match)
+	     and ` + actionShown + `
+	     and (@kind = '' or @kind = (select r.kind from revision r where r.incident = m.incident and r.number = m.revision))
+	     and exists (select 1 from decision d where d.action = a.id)
+	     and (@practitioner = '' or @practitioner = (
+	           select coalesce(nullif(b.staff, ''), a.owner)
+	             from decision d
+	             left join account b on b.subject = d.by
+	            where d.action = a.id
+	            order by d.id desc
+	            limit 1))),
+	picked as (
+	  select id,
+	         (count(*) over ())::int as population,
+	         md5(@seed::bigint || ':' || id) as lot -- any order that a seed gives and nobody chose
+	    from population
+	   order by lot, id
+	   limit @size)
+	select a.id,
+	       d.id,
+	       coalesce(nullif(b.staff, ''), a.owner),
+	       p.population
+	  from picked p
+	  join action a on a.id = p.id
+	 cross join lateral (
 	         select id, by
 	           from decision
 	          where action = a.id
 	          order by id desc
-	          limit 1) d on true
+	          limit 1) d
 	  left join account b on b.subject = d.by
-	 where a.pdu = @pdu
-	   and a.rule = 'review_incident'
-	   and a.state = 'done'
-	   and a.done_at >= @from
-	   and a.done_at < @to
-	   and (@kind = '' or r.kind = @kind)
-	   and (@practitioner = '' or coalesce(nullif(b.staff, ''), a.owner) = @practitioner)
-	   and m.erased_at is null
-	   and ` + overseenAction + `
-	   and not ` + handIn("a.id") + `
-	   and ` + actionShown
+	 order by p.lot, p.id`
 
 // DrawSample draws closed work for somebody to look at again, and keeps the
 // draw. It is casework.ErrNotFound if there is nothing to draw from.
 func (db *DB) DrawSample(ctx context.Context, s casework.Sample, by casework.Account, correlation string) (casework.Sample, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"viewer": by.ID, "subject": by.Subject, "pdu": s.PDU, "from": s.From, "to": s.To, "kind": s.Kind,
+		args := pgx.NamedArgs{"viewer": by.ID, "subject": by.Subject, "staff": by.Staff, "pdu": s.PDU, "from": s.From, "to": s.To, "kind": s.Kind,
 			"practitioner": s.Practitioner, "seed": s.Seed, "size": s.Size}
-		rows, _ := tx.Query(ctx, `
-			with`+overseenPeople+`,
-			population as (`+sampled+`)
-			select action, decision, practitioner, (count(*) over ())::int
-			  from population
-			 -- any order that a seed gives and nobody chose
-			 order by md5(@seed::bigint || ':' || action), action
-			 limit @size`, args)
+		rows, _ := tx.Query(ctx, drawn, args)
 		var actions, decisions []int64
 		var practitioners []string
 		var action, decision int64
