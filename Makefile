@@ -38,9 +38,11 @@ $(DIST): deploy/assets/package-lock.json deploy/assets/build.mjs
 
 # Arithmetic by the million, which the race detector makes ten times as long and
 # finds nothing in: these tests run without it. One that is renamed runs with it.
-# So do the browser's, which mostly wait, beside all others: the desk's races are
-# looked for in its own tests.
 ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound|TrainingHelpsWithDataOfOtherKinds|RelativesAreLearntFromHouseholds|TheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome)$$
+
+# So do those that mostly wait for programs of others, beside all the rest: the
+# desk's races are looked for in its own tests.
+BESIDE := ./test/browser ./test/deploy ./test/layout ./test/readme
 
 # A program that looks for races waits for a second before it ends, and every
 # package's tests are one.
@@ -49,10 +51,10 @@ test: tools assets postgres lint ## what it needs, every check, every test
 	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \
 	    echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; fi; \
 	  echo "$(GO) test $$race ./..."; \
-	  { $(GO) test -vet=off ./test/browser & } ; browser=$$!; \
-	  $(GO) test $$race -vet=off -timeout 12m -skip '$(ALONE)' $$($(GO) list ./... | grep -v /test/browser$$) && \
-	  $(GO) test -vet=off -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation ./cmd/reportable; \
-	  others=$$?; wait $$browser && exit $$others
+	  { $(GO) test -vet=off -p 1 $(BESIDE); first=$$?; \
+	    $(GO) test -vet=off -p 1 -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation ./cmd/reportable && exit $$first; } & beside=$$!; \
+	  $(GO) test $$race -vet=off -timeout 12m -skip '$(ALONE)' $$($(GO) list ./... | grep -vxF "$$($(GO) list $(BESIDE))"); \
+	  others=$$?; wait $$beside && exit $$others
 
 # What the tests use beside Go; the race detector and the checks of deploy/ can
 # be done without, and then say so.
