@@ -63,7 +63,14 @@ func (f *Folder) layOutInto(ctx context.Context, files *sync.WaitGroup, force, d
 // what is so now: if meanwhile less may be told of the person, or a deadline
 // moved, it is written again.
 func (f *Folder) layOut(ctx context.Context, force, dir string) error {
-	inside, err := os.OpenRoot(dir)
+	// From the force's own folder on: a link that takes the place of this one
+	// meanwhile leads nowhere else.
+	home, err := os.OpenRoot(filepath.Dir(dir))
+	if err != nil {
+		return fmt.Errorf("open the folder of force %s: %w", force, withoutPath(err))
+	}
+	defer home.Close()
+	inside, err := home.OpenRoot(filepath.Base(dir))
 	if err != nil {
 		return fmt.Errorf("open the enquiries of force %s: %w", force, withoutPath(err))
 	}
