@@ -50,7 +50,7 @@ test: export GORACE ?= atexit_sleep_ms=0
 test: tools assets postgres lint ## what it needs, every check, every test
 	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \
 	    echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; fi; \
-	  echo "$(GO) test $$race ./..."; \
+	  echo "$(GO) test $$race ./..."; trap 'trap - TERM; kill 0' INT; \
 	  { $(GO) test -vet=off -p 1 $(BESIDE); first=$$?; \
 	    $(GO) test -vet=off -p 1 -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation ./cmd/reportable && exit $$first; } & beside=$$!; \
 	  $(GO) test $$race -vet=off -timeout 12m -skip '$(ALONE)' $$($(GO) list ./... | grep -vxF "$$($(GO) list $(BESIDE))"); \
