@@ -12,20 +12,7 @@ import (
 // However many cores measure, and however often, the figures are the same.
 func TestAnyNumberOfCoresMeasuresTheSame(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	reg, qs, tr := village()
-	m := Mapping{ID: "id", Forenames: Columns{"first"}, Surname: Columns{"last"}, DateOfBirth: DateColumns{Column: "dob"}, Postcode: Columns{"pc"}}
-	register, err := ReadTable(write(t, "r.csv", reg), m, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	queries, err := ReadTable(write(t, "q.csv", qs), m, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	truth, err := ReadTruth(write(t, "t.csv", tr))
-	if err != nil {
-		t.Fatal(err)
-	}
+	register, queries, truth := readVillage(t)
 	spoilt := spoiled(1)
 	sm, err := ReadMapping(write(t, "m.yaml", spoilt.mapping))
 	if err != nil {

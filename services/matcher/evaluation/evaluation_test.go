@@ -89,21 +89,28 @@ var village = func() (register, queries string, truth string) {
 	return register, queries, truth
 }
 
-func TestLinkingMeasuresWhatWasFound(t *testing.T) {
+// readVillage is the village as it is read from tables.
+func readVillage(t *testing.T) (register, queries []Record, truth map[string]string) {
+	t.Helper()
 	reg, qs, tr := village()
 	m := Mapping{ID: "id", Forenames: Columns{"first"}, Surname: Columns{"last"}, DateOfBirth: DateColumns{Column: "dob"}, Postcode: Columns{"pc"}}
 	register, err := ReadTable(write(t, "r.csv", reg), m, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	queries, err := ReadTable(write(t, "q.csv", qs), m, "")
+	queries, err = ReadTable(write(t, "q.csv", qs), m, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	truth, err := ReadTruth(write(t, "t.csv", tr))
+	truth, err = ReadTruth(write(t, "t.csv", tr))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return register, queries, truth
+}
+
+func TestLinkingMeasuresWhatWasFound(t *testing.T) {
+	register, queries, truth := readVillage(t)
 	for _, train := range []bool{false, true} {
 		res, err := Link(register, queries, truth, Options{Model: linkage.Default(), Train: train})
 		if err != nil {
