@@ -33,6 +33,10 @@ type Folder struct {
 	Replies *Intake
 	// Enquiries lays out what forces are asked. Nil where that is not done.
 	Enquiries Outgoing
+	// Group lets the group of a folder read what is written into it: what a force
+	// is asked, and what of its files was rejected. For forces whose files come by
+	// accounts of their own. Default: nobody but the service's own account.
+	Group bool
 	// Poll is how often it is looked into. Default 1 s.
 	Poll time.Duration
 	// Settle is how long a file must stand still. Default 3 s.
@@ -190,9 +194,9 @@ func (f *Folder) complete(dir string, now time.Time) []string {
 func (f *Folder) take(ctx context.Context, force, dir, name string, submit submission) error {
 	// Whoever drops files may make links too. None leads out of the force's own
 	// folder: neither what is read, nor what is written beside it, nor where it goes.
-	inside, err := os.OpenRoot(dir)
+	inside, err := f.open(force, dir)
 	if err != nil {
-		return fmt.Errorf("open the folder of force %s: %w", force, withoutPath(err))
+		return err
 	}
 	defer inside.Close()
 	file, err := inside.Open(name)
@@ -212,13 +216,13 @@ func (f *Folder) take(ctx context.Context, force, dir, name string, submit submi
 		return nil // taken and moved between opening and locking
 	}
 	for _, d := range []string{"done", "failed"} {
-		if err := inside.MkdirAll(d, 0o700); err != nil {
+		if err := f.makeInside(inside, d); err != nil {
 			return fmt.Errorf("make the folders of force %s: %w", force, withoutPath(err))
 		}
 	}
 	rejected := name + ".rejects.csv.tmp"
 	_ = inside.Remove(rejected) // left by a crash, or laid there for us to write into
-	list, err := inside.OpenFile(rejected, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	list, err := f.create(inside, rejected)
 	if err != nil {
 		return fmt.Errorf("write what is rejected: %w", withoutPath(err))
 	}
@@ -253,6 +257,56 @@ func (f *Folder) take(ctx context.Context, force, dir, name string, submit submi
 	}
 	f.tell(name)
 	return nil
+}
+
+// open opens a force's own folder, or one in it. From the force's own on: a link
+// that takes the place of another since it was looked at leads nowhere else.
+func (f *Folder) open(force, dir string) (*os.Root, error) {
+	home, err := os.OpenRoot(filepath.Join(f.Dir, force))
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of force %s: %w", force, withoutPath(err))
+	}
+	if dir == filepath.Join(f.Dir, force) {
+		return home, nil
+	}
+	defer home.Close()
+	name := filepath.Base(dir)
+	inside, err := home.OpenRoot(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the %s of force %s: %w", name, force, withoutPath(err))
+	}
+	return inside, nil
+}
+
+// create makes a file that nobody else may read, but the group where that is
+// wanted, whatever the process's mask says.
+func (f *Folder) create(inside *os.Root, name string) (*os.File, error) {
+	file, err := inside.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil || !f.Group {
+		return file, err
+	}
+	if err := file.Chmod(0o640); err != nil {
+		_ = file.Close()
+		_ = inside.Remove(name)
+		return nil, err
+	}
+	return file, nil
+}
+
+// makeInside makes a folder, if it is not there, as create makes a file.
+func (f *Folder) makeInside(inside *os.Root, name string) error {
+	err := inside.Mkdir(name, 0o700)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		info, err := inside.Stat(name)
+		if err == nil && !info.IsDir() {
+			return os.ErrExist
+		}
+		return err
+	case err != nil || !f.Group:
+		return err
+	}
+	return inside.Chmod(name, 0o750|os.ModeSetgid) // what is written into it is of the same group
 }
 
 func (f *Folder) tell(name string) {

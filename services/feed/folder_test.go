@@ -142,6 +142,60 @@ func TestALinkLeadsNowhereOutOfAForcesOwnFolder(t *testing.T) {
 	}
 }
 
+// Whoever drops files may put a link in the place of a folder after it was looked
+// at and before it is opened.
+func TestALinkThatTakesAFoldersPlaceMeanwhileIsNotFollowed(t *testing.T) {
+	dir, ours := t.TempDir(), t.TempDir()
+	f := &feed.Folder{Dir: dir}
+	if err := os.MkdirAll(filepath.Join(dir, "62", "agreed"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"replies", "enquiries"} {
+		if err := os.Symlink(ours, filepath.Join(dir, "62", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []string{filepath.Join(ours, "ours.csv"), filepath.Join(dir, "62", "agreed", "theirs.csv"), filepath.Join(dir, "62", "theirs.csv")} {
+		drop(t, at, "x")
+	}
+	if read, err := f.TakeFrom(t.Context(), "62", filepath.Join(dir, "62", "replies"), "ours.csv"); read || err == nil {
+		t.Errorf("a file of ours was read: %v, %v", read, err)
+	}
+	if err := f.LayOut(t.Context(), "62", filepath.Join(dir, "62", "enquiries")); err == nil {
+		t.Error("enquiries are laid out elsewhere")
+	}
+	if left, err := os.ReadDir(ours); err != nil || len(left) != 1 {
+		t.Errorf("%d files are in the folder of ours, %v; want the one", len(left), err)
+	}
+	for _, own := range []string{filepath.Join(dir, "62", "agreed"), filepath.Join(dir, "62")} {
+		if read, err := f.TakeFrom(t.Context(), "62", own, "theirs.csv"); !read || err != nil {
+			t.Errorf("a file in a folder of their own was read: %v, %v", read, err)
+		}
+	}
+}
+
+func TestWhatIsLaidDownIsForTheServiceAloneUnlessItsGroupIsLetIn(t *testing.T) {
+	for group, want := range map[bool]string{false: "-rw------- drwx------", true: "-rw-r----- dgrwxr-x---"} {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "62"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		drop(t, filepath.Join(dir, "62", "export.csv"), "no incident at all")
+		f := &feed.Folder{Dir: dir, Group: group}
+		if err := f.TakeAndReject(t.Context(), "62", filepath.Join(dir, "62"), "export.csv"); err != nil {
+			t.Fatal(err)
+		}
+		list, err := os.Stat(filepath.Join(dir, "62", "failed", "export.csv.rejects.csv"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := os.Stat(filepath.Join(dir, "62", "failed"))
+		if got := list.Mode().String() + " " + in.Mode().String(); err != nil || got != want {
+			t.Errorf("with the group let in being %t: got %s, want %s", group, got, want)
+		}
+	}
+}
+
 func TestAFileThatCannotBeReadIsSetAsideWithTheReason(t *testing.T) {
 	dir, _, taken := watch(t)
 	for name, content := range map[string]string{"strange.xlsx": "?", "wrong.csv": "a,b\n1,2\n", "broken.json": `[`, "no-mapping.ndjson": "nothing\n"} {

@@ -63,16 +63,9 @@ func (f *Folder) layOutInto(ctx context.Context, files *sync.WaitGroup, force, d
 // what is so now: if meanwhile less may be told of the person, or a deadline
 // moved, it is written again.
 func (f *Folder) layOut(ctx context.Context, force, dir string) error {
-	// From the force's own folder on: a link that takes the place of this one
-	// meanwhile leads nowhere else.
-	home, err := os.OpenRoot(filepath.Dir(dir))
+	inside, err := f.open(force, dir)
 	if err != nil {
-		return fmt.Errorf("open the folder of force %s: %w", force, withoutPath(err))
-	}
-	defer home.Close()
-	inside, err := home.OpenRoot(filepath.Base(dir))
-	if err != nil {
-		return fmt.Errorf("open the enquiries of force %s: %w", force, withoutPath(err))
+		return err
 	}
 	defer inside.Close()
 	self, err := inside.Open(".")
@@ -122,7 +115,7 @@ func (f *Folder) layOut(ctx context.Context, force, dir string) error {
 		return err
 	}
 	for _, number := range fresh {
-		if err := put(inside, number+askedFile, asked[number]); err != nil {
+		if err := f.put(inside, number+askedFile, asked[number]); err != nil {
 			return fmt.Errorf("lay out enquiry %s: %w", number, withoutPath(err))
 		}
 		f.tell(number + askedFile)
@@ -182,10 +175,10 @@ func holds(inside *os.Root, name string, text []byte) bool {
 }
 
 // put lays a file down whole: nobody sees half of it.
-func put(inside *os.Root, name string, text []byte) error {
+func (f *Folder) put(inside *os.Root, name string, text []byte) error {
 	half := "." + name + halfFile
 	_ = inside.Remove(half) // laid there for us to write into
-	file, err := inside.OpenFile(half, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := f.create(inside, half)
 	if err != nil {
 		return err
 	}

@@ -219,7 +219,7 @@ func TestAForceThatSendsFilesAloneAnswersByFile(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
-	f := feed.Folder{Dir: dir, Intake: &feed.Intake{Ledger: s.DB}, Replies: &feed.Intake{Ledger: feed.Replies(s.DB)}, Enquiries: s.DB,
+	f := feed.Folder{Dir: dir, Intake: &feed.Intake{Ledger: s.DB}, Replies: &feed.Intake{Ledger: feed.Replies(s.DB)}, Enquiries: s.DB, Group: true,
 		Poll: time.Millisecond, Settle: 20 * time.Millisecond, Taken: func(name string) { taken <- name }}
 	if err := os.MkdirAll(filepath.Join(dir, "62", "replies"), 0o700); err != nil {
 		t.Fatal(err)
@@ -242,6 +242,9 @@ func TestAForceThatSendsFilesAloneAnswersByFile(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(asks, number+".json"))
 		if err != nil || json.Unmarshal(text, &e) != nil {
 			t.Fatalf("the enquiry cannot be read: %v", err)
+		}
+		if at, err := os.Stat(filepath.Join(asks, number+".json")); err != nil || at.Mode() != 0o640 {
+			t.Errorf("the enquiry is for %v, want the folder's group beside its owner", at.Mode())
 		}
 		return e
 	}

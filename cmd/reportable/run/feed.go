@@ -26,6 +26,7 @@ func (p *Platform) feed(o Options, door access.ForceDoor) (http.Handler, []Servi
 			Intake:    &feed.Intake{Ledger: p.DB, Metrics: metrics, Log: p.Log, Now: p.Now},
 			Replies:   &feed.Intake{Ledger: feed.Replies(p.DB), Metrics: metrics, Log: p.Log, Now: p.Now},
 			Enquiries: p.DB,
+			Group:     o.DropGroup,
 			Log:       p.Log,
 		}
 		services = append(services, Service{"drop folder", folder.Run})

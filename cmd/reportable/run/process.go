@@ -23,6 +23,7 @@ type Options struct {
 	FeedTLS
 	// DropFolder is where forces' files are dropped, a folder for each by its code.
 	DropFolder string `placeholder:"DIR" env:"FEED_DROP_FOLDER" help:"Take the files that are dropped into DIR/CODE, CODE being a force's."`
+	DropGroup  bool   `env:"FEED_DROP_GROUP" help:"Let the group of a force's folder read what is laid down in it. Default: the service's own account alone."`
 	Policy     string `placeholder:"FILE" env:"POLICY_FILE" help:"The policy: what a match asks of whom, and by when. Default: the one that ships."`
 	// Delivery is how people are told outside the desk.
 	Delivery Delivery `kong:"-"`
