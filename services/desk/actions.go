@@ -13,6 +13,7 @@ type actionsPage struct {
 	Count   postgres.ActionCount
 	Next    string
 	First   bool
+	Counts  counts
 }
 
 // actions lists what the viewer has to do, by when it is due, and what they did lately.
@@ -29,6 +30,8 @@ func actions(v *visit) error {
 	if p.Count, err = v.DB.ActionCount(v.Context(), v.me.ID); err != nil {
 		return err
 	}
+	p.Counts = counts{}
+	v.ofActions(p.Counts, p.Count)
 	if len(items) > rows {
 		items = items[:rows]
 		p.Next = v.nextPage(nil, items[rows-1].NextDue, int64(items[rows-1].ID))

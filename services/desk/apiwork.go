@@ -52,6 +52,9 @@ func apiCounts(v *visit) error {
 	if a := p.Actions; a != nil {
 		body["actions"] = map[string]any{"open": a.Open, "unacknowledged": a.Unacknowledged, "overdue": a.Overdue}
 	}
+	if p.Transfers != nil {
+		body["transfers"], body["secondLooks"] = *p.Transfers, *p.Looks
+	}
 	if p.Sign != nil {
 		body["countersignatures"], body["escalated"] = *p.Sign, *p.Escalated
 	}

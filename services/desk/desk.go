@@ -125,6 +125,7 @@ func (d *Desk) Routes() http.Handler {
 
 	outer := http.NewServeMux()
 	outer.Handle("GET /assets/", assets())
+	outer.Handle("GET /live", d.peek(mux))
 	outer.Handle("/", d.sessions.LoadAndSave(mux))
 
 	guard := http.NewCrossOriginProtection()

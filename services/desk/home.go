@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ type homePage struct {
 	Mine      string // where the viewer's own actions are
 	Sign      *int   // decisions to countersign
 	Escalated *int
+	Transfers *int // that are not on the case record as they should be
+	Looks     *int // dismissals that wait for a second look
+	Counts    counts
 	Others    []navItem // where nothing waits to be counted
 }
 
@@ -23,7 +27,35 @@ type homePage struct {
 func (n navItem) About() string { return strings.TrimPrefix(n.Key, "nav.") }
 
 // countedCards are the pages whose cards say how much waits there.
-var countedCards = []string{"/matches", "/actions", "/duty", "/victims", "/countersign", "/escalated"}
+var countedCards = []string{"/matches", "/actions", "/duty", "/victims", "/countersign", "/escalated", "/transfers", "/second-looks"}
+
+// counted is up to how many of a list the start page counts.
+const counted = 100
+
+// listed is a list with how many wait on it.
+type listed struct {
+	navItem
+	Unit  string // key of what they wait for
+	Count int
+}
+
+// Lists are the pages of which it is counted, up to a hundred, how many wait there.
+func (p homePage) Lists() (all []listed) {
+	for _, l := range []struct {
+		key, href, unit string
+		count           *int
+	}{
+		{"nav.transfers", "/transfers", "home.stuck", p.Transfers},
+		{"nav.secondlooks", "/second-looks", "home.waiting", p.Looks},
+		{"nav.countersign", "/countersign", "home.tosign", p.Sign},
+		{"nav.escalated", "/escalated", "home.cameup", p.Escalated},
+	} {
+		if l.count != nil {
+			all = append(all, listed{navItem{Key: l.key, Href: l.href}, l.unit, *l.count})
+		}
+	}
+	return all
+}
 
 // home shows each part that the viewer plays, with how much waits there.
 func home(v *visit) error {
@@ -36,13 +68,24 @@ func home(v *visit) error {
 }
 
 func (v *visit) readHome() (homePage, error) {
-	var p homePage
+	p := homePage{Counts: counts{}}
 	if judges(v.me) {
 		n, err := v.DB.QueueCount(v.Context(), v.me.ID, postgres.QueueFilter{Until: v.endOfDay()})
 		if err != nil {
 			return p, err
 		}
 		p.Queue = &n
+		v.ofQueue(p.Counts, n)
+		failed, err := v.DB.Transfers(v.Context(), v.me.ID, counted+1)
+		if err != nil {
+			return p, err
+		}
+		dismissed, err := v.DB.SecondLooks(v.Context(), v.me.ID, postgres.Key{}, counted+1)
+		if err != nil {
+			return p, err
+		}
+		transfers, looks := len(failed), len(dismissed)
+		p.Transfers, p.Looks = &transfers, &looks
 	}
 	if access.ReadActions.Allows(&v.me) {
 		n, err := v.DB.ActionCount(v.Context(), v.me.ID)
@@ -50,6 +93,7 @@ func (v *visit) readHome() (homePage, error) {
 			return p, err
 		}
 		p.Actions, p.Mine = &n, "/actions"
+		v.ofActions(p.Counts, n)
 		switch {
 		case v.me.Has(casework.DutyOfficer):
 			p.Mine = "/duty"
@@ -58,7 +102,7 @@ func (v *visit) readHome() (homePage, error) {
 		}
 	}
 	if access.Oversee.Allows(&v.me) {
-		sign, err := v.DB.Countersignatures(v.Context(), v.me.ID, postgres.Key{}, 100)
+		sign, err := v.DB.Countersignatures(v.Context(), v.me.ID, postgres.Key{}, counted+1)
 		if err != nil {
 			return p, err
 		}
@@ -68,7 +112,7 @@ func (v *visit) readHome() (homePage, error) {
 				waiting++
 			}
 		}
-		up, err := v.DB.Escalated(v.Context(), v.me.ID, 100)
+		up, err := v.DB.Escalated(v.Context(), v.me.ID, counted+1)
 		if err != nil {
 			return p, err
 		}
@@ -76,4 +120,12 @@ func (v *visit) readHome() (homePage, error) {
 		p.Sign, p.Escalated = &waiting, &escalated
 	}
 	return p, nil
+}
+
+// UpTo is a count of the start page as a figure, with a plus where it went no further.
+func (homePage) UpTo(n int) string {
+	if n > counted {
+		return fmt.Sprintf("%d+", counted)
+	}
+	return fmt.Sprint(n)
 }

@@ -9,15 +9,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/desk"
+	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
 
 func TestCountsComeLiveAndEndWithTheSession(t *testing.T) {
 	w := open(t, func(c *desk.Config) { c.Idle = 2 * time.Second })
-	w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	p := w.Person(scene.Case{})
+	w.Match(scene.Report{Person: p})
+	w.Match(scene.Report{Person: p, Kind: casework.KindArrest})
 	u := w.as(t, "administrator")
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/live", nil)
+	ends := func() time.Time { return pgtest.One[time.Time](t, w.DB, `select max(expiry) from session`) }
+	before := ends()
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.server.URL+"/live?kind=arrest", nil)
 	answer, err := u.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -37,14 +43,28 @@ func TestCountsComeLiveAndEndWithTheSession(t *testing.T) {
 		ended = ended || line == "event: end"
 	}
 	var got struct {
-		Queue      string
-		QueueWords string
+		Queue            string
+		QueueWords       string
+		QueueNoneOverdue string
+		QueueOldest      string
 	}
-	if err := json.Unmarshal([]byte(first), &got); err != nil || got.Queue != "1" || got.QueueWords != "1 match waiting" {
-		t.Errorf("got %+v, want one match waiting", got)
+	if err := json.Unmarshal([]byte(first), &got); err != nil || got.Queue != "1" || got.QueueWords != "1 match waiting" ||
+		got.QueueNoneOverdue != "None overdue" || got.QueueOldest != "oldest found 1 minute ago" {
+		t.Errorf("got %+v, want the one arrest waiting", got)
 	}
 	if !ended {
 		t.Error("the stream did not say that it ends")
+	}
+	if at := ends(); at.After(before) {
+		t.Error("a page that listens kept its session alive")
+	}
+	again, err := u.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Body.Close()
+	if said, _ := io.ReadAll(again.Body); again.StatusCode != http.StatusUnauthorized || !strings.Contains(string(said), "signed out") {
+		t.Errorf("asking again: got status %d, want 401 and the words", again.StatusCode)
 	}
 }
 
@@ -114,7 +134,7 @@ func TestManyOpenPagesListenOnOneConnection(t *testing.T) {
 	if got := live(u); got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") == "" {
 		t.Errorf("the fifth page of a browser: got status %d, want 429", got.StatusCode)
 	}
-	u.get("/matches").status(http.StatusOK).count("[data-count]", 1) // and shows its counts all the same
+	u.get("/matches").status(http.StatusOK).count("[data-count=queueWords]", 1) // and shows its counts all the same
 	pages[0].Body.Close()
 	for deadline := time.Now().Add(20 * time.Second); live(u).StatusCode != http.StatusOK; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {

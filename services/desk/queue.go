@@ -26,6 +26,8 @@ type queuePage struct {
 	Sorts    []sorting
 	Assign   []postgres.Assignee // to whom what is ticked can be given
 	Outcome  []assigned          // what became of what was ticked
+	Live     string              // what narrows the counts, too, that come later
+	Counts   counts
 }
 
 // sorting is one heading by which the list can be sorted.
@@ -96,13 +98,15 @@ func (v *visit) queuePage(status int, q url.Values, outcome []assigned, mistakes
 	p := queuePage{First: !q.Has("after"), Start: "/matches?" + narrowed.Encode(), Download: "/matches.csv?" + narrowed.Encode(), Outcome: outcome}
 	p.Sorts = sortings(narrowed, f.Order)
 	narrowed.Del("sort")
-	p.Active = len(narrowed) > 0
+	p.Active, p.Live = len(narrowed) > 0, narrowed.Encode()
 	if p.Assign, err = v.DB.Assignees(v.Context(), v.me.ID); err != nil {
 		return err
 	}
 	if p.Count, err = v.DB.QueueCount(v.Context(), v.me.ID, f); err != nil {
 		return err
 	}
+	p.Counts = counts{}
+	v.ofQueue(p.Counts, p.Count)
 	if len(items) > rows {
 		items = items[:rows]
 		p.Next = v.nextOf(chosen(q), f.Order.KeyOf(items[rows-1]))

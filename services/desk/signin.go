@@ -157,6 +157,10 @@ type expiredPage struct {
 // askToSignIn leads to the sign-in page, and from there back. What somebody
 // typed while their session ended is handed back to them, to send again.
 func (v *visit) askToSignIn() {
+	if v.URL.Path == "/live" { // asked by a page, which has nowhere to go
+		v.notLive(http.StatusUnauthorized, "live.signedout")
+		return
+	}
 	if v.Method == http.MethodGet || v.Method == http.MethodHead {
 		back := url.Values{"back": {v.URL.RequestURI()}}
 		http.Redirect(v.w, v.Request, "/sign-in?"+back.Encode(), http.StatusSeeOther)

@@ -25,6 +25,7 @@ import (
 type world struct {
 	*scene.Scene
 	url     string
+	server  *httptest.Server
 	pages   []string // patterns of the router
 	browser context.Context
 }
@@ -48,7 +49,7 @@ func open(t *testing.T, settings ...func(*desk.Config)) *world {
 	if err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
-	return &world{s, server.URL, d.Pages(), browser}
+	return &world{s, server.URL, server, d.Pages(), browser}
 }
 
 // chromiums starts the one browser of this package. Each tab has cookies of its

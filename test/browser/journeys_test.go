@@ -322,4 +322,16 @@ func TestCountsAreKeptUpToDate(t *testing.T) {
 	w.Match(scene.Report{Person: p})
 	pgtest.Exec(t, w.DB, "insert into event (subject, payload) values ('matches.found', '{}')")
 	b.do(chromedp.Poll[chromedp.Void](`document.querySelector('[data-count=queue]').textContent === '2'`))
+
+	// A server that has gone is said to have gone, and found when it is back.
+	b.do(chromedp.Evaluate[chromedp.Void](`window.there = fetch; window.fetch = () => Promise.reject(new TypeError('gone')); 0`))
+	w.server.CloseClientConnections()
+	b.do(chromedp.Poll[chromedp.Void](`document.querySelector('.desk-still').textContent.includes('connection is lost')`))
+	w.Match(scene.Report{Person: p})
+	b.do(chromedp.Evaluate[chromedp.Void](`window.fetch = window.there; dispatchEvent(new Event('online')); 0`),
+		chromedp.Poll[chromedp.Void](`document.querySelector('[data-count=queue]').textContent === '3' && document.querySelector('.desk-still').textContent === ''`))
+
+	// Signed out elsewhere, it says so and asks no more.
+	b.do(chromedp.Evaluate[chromedp.Void](`fetch('/sign-out', {method: 'post'}); 0`),
+		chromedp.Poll[chromedp.Void](`document.querySelector('.desk-still').textContent.includes('signed out')`))
 }
