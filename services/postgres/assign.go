@@ -94,12 +94,7 @@ func (db *DB) Assign(ctx context.Context, a Assignment) ([]Assigned, error) {
 			            and g.role in ('administrator', 'head')
 			            and g.scope = w.owner)
 			 where m.id = any(@ids)
-			   and exists (
-			         select 1
-			           from account_role g
-			          where g.account = @viewer
-			            and g.role in ('administrator', 'head')
-			            and g.scope = p.pdu)
+			   and `+mayJudge+`
 			   and match_visible(@viewer, m.id)
 			 order by m.id`,
 			pgx.NamedArgs{"ids": ids, "to": a.To, "viewer": a.By.ID})

@@ -33,6 +33,24 @@ const anotherCandidate = "another_candidate"
 // of them.
 const seenDigest = `encode(sha256(convert_to(concat_ws('|', m.id, m.revision, m.bits, m.model, m.identity_digest, p.id, p.identity_digest), 'UTF8')), 'hex')`
 
+// mayJudge and mayRetract ask whether @viewer has the role for it where person p
+// is: administrators and heads of the PDU judge, and their team's manager may
+// retract besides.
+const (
+	mayJudge = `exists (
+		         select 1
+		           from account_role g
+		          where g.account = @viewer
+		            and g.role in ('administrator', 'head')
+		            and g.scope = p.pdu)`
+	mayRetract = `exists (
+		         select 1
+		           from account_role g
+		          where g.account = @viewer
+		            and (   g.role in ('administrator', 'head') and g.scope = p.pdu
+		                 or g.role = 'manager' and g.scope = p.team))`
+)
+
 // judged is the match under judgement, locked.
 type judged struct {
 	ID             casework.MatchID
@@ -175,18 +193,7 @@ func lockMatch(ctx context.Context, tx pgx.Tx, viewer casework.AccountID, id cas
 		                         where c.incident = m.incident
 		                           and c.involvement = m.involvement
 		                           and c.state <> 'superseded')),
-		       exists (
-		         select 1
-		           from account_role g
-		          where g.account = @viewer
-		            and g.role in ('administrator', 'head')
-		            and g.scope = p.pdu),
-		       exists (
-		         select 1
-		           from account_role g
-		          where g.account = @viewer
-		            and (   g.role in ('administrator', 'head') and g.scope = p.pdu
-		                 or g.role = 'manager' and g.scope = p.team)),
+		       `+mayJudge+`, `+mayRetract+`,
 		       coalesce(j.verdict, ''), coalesce(j.by, '')
 		  from match m
 		  join person p on p.id = current_person(m.person)

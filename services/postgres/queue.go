@@ -331,18 +331,7 @@ func (db *DB) match(ctx context.Context, viewer casework.AccountID, id casework.
 			select m.id, m.incident, m.state, m.state_reason, m.second_look and m.state = 'dismissed', m.band, m.priority, m.position, m.involvement,
 			       m.revision, i.head, m.found_at, m.updated_at, m.transferred_at, coalesce(m.contact, ''),
 			       m.evidence, r.body, r.received_at, current_person(m.person),
-			       exists (
-			         select 1
-			           from account_role g
-			          where g.account = @viewer
-			            and g.role in ('administrator', 'head')
-			            and g.scope = p.pdu),
-			       exists (
-			         select 1
-			           from account_role g
-			          where g.account = @viewer
-			            and (   g.role in ('administrator', 'head') and g.scope = p.pdu
-			                 or g.role = 'manager' and g.scope = p.team)),
+			       `+mayJudge+`, `+mayRetract+`,
 			       `+seenDigest+`
 			  from match m
 			  join incident i on i.id = m.incident
