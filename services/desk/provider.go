@@ -261,11 +261,16 @@ func (v *visit) bearer(raw string) (*casework.Account, error) {
 	}
 	// What another token said since stands: this one may be from before somebody
 	// changed their part, and valid still. One that does not say when it was
-	// issued changes nothing.
+	// issued gives nothing that was not given.
 	if said.GrantedAt = token.IssuedAt; said.GrantedAt.IsZero() {
 		said.GrantedAt = time.Unix(-1, 0) // before any
 	}
-	if newer := said.GrantedAt.After(known.GrantedAt); err != nil || newer || said.GrantedAt.Equal(known.GrantedAt) && !sameAs(said, known) {
+	if said.GrantedAt.After(v.now.Add(skew)) {
+		return nil, nil // else it would be newer than whatever is said until then
+	}
+	// Of one from the same second nobody knows whether it came before: it takes away at most.
+	less := said.GrantedAt.Equal(known.GrantedAt) && !holds(said.Grants, known.Grants)
+	if err != nil || said.GrantedAt.After(known.GrantedAt) || less {
 		saved := []casework.Account{said}
 		if err := v.DB.SaveAccounts(ctx, saved); err != nil {
 			return nil, err
@@ -281,11 +286,14 @@ func (v *visit) bearer(raw string) (*casework.Account, error) {
 	return &known, nil
 }
 
-// sameAs says of two accounts that they may do the same.
-func sameAs(one, other casework.Account) bool {
-	a, b := one.Grants, other.Grants
-	in := func(all []casework.Grant) func(casework.Grant) bool {
-		return func(g casework.Grant) bool { return !slices.Contains(all, g) }
-	}
-	return one.Staff == other.Staff && !slices.ContainsFunc(a, in(b)) && !slices.ContainsFunc(b, in(a))
+// skew is by how much the provider's clock may be ahead of ours.
+const skew = 5 * time.Minute
+
+// holds says that all of these are among the grants stated.
+func holds(stated, these []casework.Grant) bool {
+	return !slices.ContainsFunc(these, func(g casework.Grant) bool {
+		return !slices.ContainsFunc(stated, func(s casework.Grant) bool {
+			return s.Role == g.Role && s.Scope == g.Scope && (s.Restricted || !g.Restricted)
+		})
+	})
 }

@@ -134,6 +134,7 @@ func withProvider(t *testing.T) (*world, *idp) {
 func TestSomebodySignsInWithTheirWorkAccount(t *testing.T) {
 	w, p := withProvider(t)
 	w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	p.claims["iat"] = time.Now().Add(-time.Second).Unix()
 	u := w.visitor(t)
 	u.get("/sign-in?back=/matches").sees("main", "Sign in with your work account").count("input[name=persona]", 0)
 	page := u.get("/sign-in/provider?back=/matches").status(http.StatusOK)
@@ -151,6 +152,7 @@ func TestSomebodySignsInWithTheirWorkAccount(t *testing.T) {
 	u.get("/sign-in").count(".desk-out", 0)
 	// The next sign-in follows the claims of that day, under the provider's next key.
 	p.claims["pdus"] = []string{scene.Gwent}
+	delete(p.claims, "iat")
 	p.rotate("second")
 	w.visitor(t).get("/sign-in/provider?back=/matches").status(http.StatusOK).count("tr[data-match]", 0)
 	if got := w.rows("account where subject = 'u-42'"); got != 1 {
@@ -196,6 +198,7 @@ func pgDisable(w *world) {
 func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
 	w, p := withProvider(t)
 	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})
+	p.claims["iat"] = time.Now().Add(-time.Minute).Unix()
 	u := w.visitor(t)
 	as := func(spoil func(map[string]any), at string) *page {
 		p.spoil = func(c map[string]any) {
@@ -217,6 +220,7 @@ func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
 		"another issuer":          func(c map[string]any) { c["iss"] = "https://elsewhere.example" },
 		"an old token":            func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
 		"a persona":               func(c map[string]any) { c["sub"] = "persona:auditor" },
+		"a token from the future": func(c map[string]any) { c["iat"] = time.Now().Add(time.Hour).Unix() },
 	} {
 		if got := as(spoil, "/v1/me"); got.code != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") != "Bearer" {
 			t.Errorf("%s: got status %d, want 401", what, got.code)
@@ -226,7 +230,7 @@ func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
 		t.Errorf("a token opens a page: got to %s", got.request)
 	}
 	// Its claims of today decide, under the key of today.
-	p.claims["pdus"] = []string{scene.Gwent}
+	p.claims["pdus"], p.claims["iat"] = []string{scene.Gwent}, time.Now().Add(-time.Second).Unix()
 	p.rotate("second")
 	as(nil, path("/v1/matches/%d", m.Match)).status(http.StatusNotFound)
 	// What an older token says, though it is valid still, is over.
@@ -239,6 +243,19 @@ func TestAProgramSendsAnAccessTokenOfTheProvider(t *testing.T) {
 	if got := w.read("select string_agg(scope, ' ') from account_role r join account a on a.id = r.account where a.subject = 'u-42'"); got != scene.Gwent {
 		t.Errorf("an older token rewrote the grants to %s", got)
 	}
+	// Of two of one second nobody knows which came first: neither gives back what
+	// the other took away, and one of the next second does.
+	first := time.Now().Unix() - 60
+	one := func(second int64, want int, pdus ...string) {
+		t.Helper()
+		as(func(c map[string]any) { c["sub"], c["iat"], c["pdus"] = "u-7", first+second, pdus }, path("/v1/matches/%d", m.Match)).status(want)
+	}
+	one(0, http.StatusOK, scene.Cardiff, scene.Gwent)
+	one(0, http.StatusNotFound, scene.Gwent)
+	one(0, http.StatusNotFound, scene.Cardiff, scene.Gwent)
+	one(0, http.StatusForbidden, scene.Cardiff)
+	one(0, http.StatusForbidden, scene.Cardiff, scene.Gwent)
+	one(1, http.StatusOK, scene.Cardiff)
 	pgDisable(w)
 	as(nil, "/v1/me").status(http.StatusUnauthorized)
 	u.get("/v1/me", "Authorization", "Bearer x.y.z").status(http.StatusUnauthorized)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -120,51 +119,84 @@ func collectAccounts(rows pgx.Rows) ([]casework.Account, error) {
 }
 
 // SaveAccounts adds accounts, or gives those that exist the name and grants
-// stated, unless what is on the record was issued later. It fills in their numbers.
+// stated, unless what is on the record was issued later. Of two that were issued
+// in the same second nobody knows which came later: what either does
+// not grant is not granted, until a later one says so. It fills in their numbers.
 func (db *DB) SaveAccounts(ctx context.Context, accounts []casework.Account) error {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
 		for i := range accounts {
-			a := &accounts[i]
-			args := pgx.NamedArgs{"subject": a.Subject, "name": a.Name, "staff": a.Staff, "demo": a.Demo, "granted": nil}
-			if !a.GrantedAt.IsZero() {
-				args["granted"] = a.GrantedAt
-			}
-			err := tx.QueryRow(ctx, `
-				insert into account (subject, name, staff, demo, granted_at)
-				values (@subject, @name, @staff, @demo, least(@granted, now()))
-				    on conflict (subject) do update
-				   set name = excluded.name,
-				       staff = excluded.staff,
-				       granted_at = excluded.granted_at
-				 where coalesce(account.granted_at <= excluded.granted_at, true)
-				returning id`, args).Scan(&a.ID)
-			if errors.Is(err, pgx.ErrNoRows) { // an older one: what is there stays
-				if err := tx.QueryRow(ctx, `select id from account where subject = @subject`, args).Scan(&a.ID); err != nil {
-					return err
-				}
-				continue
-			}
-			if err != nil {
+			if err := saveAccount(ctx, tx, &accounts[i]); err != nil {
 				return err
-			}
-			if _, err := tx.Exec(ctx, `delete from account_role where account = @id`, pgx.NamedArgs{"id": a.ID}); err != nil {
-				return err
-			}
-			for _, g := range a.Grants {
-				_, err := tx.Exec(ctx, `
-					insert into account_role (account, role, scope, restricted)
-					values (@id, @role, @scope, @restricted)
-					    on conflict do nothing`,
-					pgx.NamedArgs{"id": a.ID, "role": g.Role, "scope": g.Scope, "restricted": g.Restricted})
-				if err != nil {
-					return err
-				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("save %d accounts: %w", len(accounts), err)
+	}
+	return nil
+}
+
+func saveAccount(ctx context.Context, tx pgx.Tx, a *casework.Account) error {
+	args := pgx.NamedArgs{"subject": a.Subject, "name": a.Name, "staff": a.Staff, "demo": a.Demo, "granted": nil}
+	if !a.GrantedAt.IsZero() {
+		args["granted"] = a.GrantedAt
+	}
+	var older, same bool
+	// A provider's clock may be ahead of ours, by less than would keep its next
+	// words from counting.
+	err := tx.QueryRow(ctx, `
+		insert into account (subject, name, staff, demo)
+		values (@subject, @name, @staff, @demo)
+		    on conflict (subject) do update
+		   set subject = excluded.subject -- to lock it
+		returning id,
+		          coalesce(least(@granted::timestamptz, now() + interval '5 minutes') < granted_at, false),
+		          coalesce(@granted = granted_at, false)`, args).Scan(&a.ID, &older, &same)
+	if err != nil || older {
+		return err
+	}
+	args["id"] = a.ID
+	if !same {
+		_, err := tx.Exec(ctx, `
+			update account
+			   set name = @name,
+			       staff = @staff,
+			       granted_at = least(@granted, now() + interval '5 minutes')
+			 where id = @id`, args)
+		if err != nil {
+			return err
+		}
+	}
+	var roles, scopes []string
+	var restricted []bool
+	for _, g := range a.Grants {
+		roles, scopes, restricted = append(roles, string(g.Role)), append(scopes, g.Scope), append(restricted, g.Restricted)
+	}
+	args["roles"], args["scopes"], args["restricted"], args["same"] = roles, scopes, restricted, same
+	const stated = `
+		with stated as (
+		  select role, scope, bool_or(restricted) as restricted
+		    from unnest(@roles::text[], @scopes::text[], @restricted::boolean[]) as g (role, scope, restricted)
+		   group by role, scope)`
+	for _, change := range []string{`
+		delete from account_role
+		 where account = @id
+		   and (   not @same
+		        or (role, scope) not in (select role, scope from stated))`, `
+		update account_role
+		   set restricted = false
+		 where account = @id
+		   and restricted
+		   and (role, scope) in (select role, scope from stated where not restricted)`, `
+		insert into account_role (account, role, scope, restricted)
+		select @id, role, scope, restricted
+		  from stated
+		 where not @same`,
+	} {
+		if _, err := tx.Exec(ctx, stated+change, args); err != nil {
+			return err
+		}
 	}
 	return nil
 }
