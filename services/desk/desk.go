@@ -61,6 +61,8 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock. Default the machine's.
 	Now func() time.Time
+
+	pulse time.Duration // how often counts are looked up at most
 }
 
 // Desk serves the pages.
@@ -103,6 +105,9 @@ func New(c Config) (*Desk, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.pulse == 0 {
+		c.pulse = 5 * time.Second
 	}
 	d := &Desk{Config: c, attempts: newLimits(rate.Every(2*time.Second), 20), provider: newProvider(c.Provider), metrics: newMetrics(c.Registry)}
 	d.sessions = newSessions(c, d.noSession)

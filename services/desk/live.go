@@ -15,9 +15,6 @@ import (
 // that its place on the page has. An empty one is a line that has nothing to say.
 type counts map[string]string
 
-// pulse is how often counts are looked up at most.
-const pulse = 5 * time.Second
-
 // live sends the viewer's counts when something has happened: of the queue, as
 // the page that asks has narrowed it. It ends when their session would, if they
 // do nothing else; a page asks again then, and is told if they have been signed
@@ -36,7 +33,7 @@ func live(v *visit) error {
 	of := v.queueFilter(v.URL.Query())
 	end := time.NewTimer(v.Idle)
 	defer end.Stop()
-	tick := time.NewTicker(6 * pulse) // what falls overdue causes no event
+	tick := time.NewTicker(30 * time.Second) // what falls overdue causes no event
 	defer tick.Stop()
 	for {
 		now, err := v.counts(of)
@@ -51,7 +48,7 @@ func live(v *visit) error {
 			return nil
 		}
 		select {
-		case <-time.After(pulse):
+		case <-time.After(v.pulse):
 		case <-end.C:
 			return v.endLive()
 		case <-signedOut:
@@ -81,7 +78,7 @@ func (v *visit) endLive() error {
 // stillSignedIn looks whether the session is there: somebody may have signed out
 // of it at another process. To look does not keep it alive.
 func (v *visit) stillSignedIn() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), pulse) // not the request's, which holds the session as it was
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // not the request's, which holds the session as it was
 	defer cancel()
 	ctx, err := v.sessions.Load(ctx, v.sessions.Token(v.Context()))
 	return err == nil && v.sessions.GetInt64(ctx, sessionAccount) == int64(v.me.ID)

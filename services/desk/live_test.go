@@ -2,9 +2,11 @@ package desk_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,74 @@ func TestCountsEndWhenSomebodySignsOutInAnotherTab(t *testing.T) {
 	}
 	if n := w.rows("hold"); n != 0 {
 		t.Error("what they had open is still theirs")
+	}
+}
+
+// Whoever signs out at one process of several is signed out at all.
+func TestCountsEndWhenSomebodySignsOutAtAnotherProcess(t *testing.T) {
+	w := open(t, desk.Quick)
+	d, err := desk.New(desk.Config{DB: w.DB, Demo: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := httptest.NewServer(d.Routes()) // on the same host, so that the browser's cookie is its too
+	defer other.Close()
+	for what, leave := range map[string]func(u *user){
+		"signed out":                 func(u *user) { u.post("/sign-out").status(http.StatusOK) },
+		"signed in as somebody else": func(u *user) { u.post("/sign-in", "persona", "persona:manager").status(http.StatusOK) },
+	} {
+		u := w.as(t, "administrator")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // by itself it looks later
+		defer cancel()
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, w.server.URL+"/live", nil)
+		answer, err := u.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewReader(answer.Body)
+		for seen := 0; seen < 2; { // at once, and when it has begun to listen
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatalf("%s: no counts come: %v", what, err)
+			}
+			if strings.HasPrefix(line, "data: ") {
+				seen++
+			}
+		}
+		there := *w
+		there.server = other
+		leave(&user{t, &there, u.client})
+		rest, err := io.ReadAll(lines) // else it goes on for as long as the session would
+		answer.Body.Close()
+		if err != nil || !strings.Contains(string(rest), "event: end") {
+			t.Errorf("%s: the stream did not say that it ends: %v", what, err)
+		}
+	}
+}
+
+func TestOneAccountKeepsSoManyPagesUpToDateInAllItsBrowsers(t *testing.T) {
+	w := open(t)
+	live := func(u *user) int {
+		answer, err := u.client.Get(w.server.URL + "/live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answer.Body.Close() })
+		return answer.StatusCode
+	}
+	for browser := range 5 {
+		u := w.as(t, "administrator")
+		for page := range 4 {
+			if got := live(u); got != http.StatusOK {
+				t.Fatalf("page %d of browser %d: got status %d, want 200", page+1, browser+1, got)
+			}
+		}
+	}
+	if got := live(w.as(t, "administrator")); got != http.StatusTooManyRequests {
+		t.Errorf("the twenty-first page of an account: got status %d, want 429", got)
+	}
+	if got := live(w.as(t, "manager")); got != http.StatusOK {
+		t.Errorf("the first page of another account: got status %d, want 200", got)
 	}
 }
 

@@ -48,6 +48,8 @@ type provider struct {
 	verifier *oidc.IDTokenVerifier
 	bearers  *oidc.IDTokenVerifier // of access tokens
 	ends     string                // where it ends its own session; empty where it says not
+	away     error                 // what it did not answer with, of late
+	again    time.Time             // when it is asked again
 }
 
 func newProvider(p *Provider) *provider {
@@ -70,11 +72,17 @@ func (p *provider) discover(ctx context.Context, now func() time.Time) (*oauth2.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.found == nil {
+		// Everybody waits for the answer. While there is none, one of them now and
+		// then is enough to ask: whoever is signed in would wait behind the others.
+		if now().Before(p.again) {
+			return nil, nil, p.away
+		}
 		// The keys are fetched long after this request has ended.
 		long := oidc.ClientContext(context.WithoutCancel(ctx), p.Client)
 		it, err := oidc.NewProvider(long, p.Issuer)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%w: discover the identity provider: %w", casework.ErrUnavailable, err)
+			p.away, p.again = fmt.Errorf("%w: discover the identity provider: %w", casework.ErrUnavailable, err), now().Add(3*time.Second)
+			return nil, nil, p.away
 		}
 		p.found = &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: p.Redirect,
 			Endpoint: it.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}

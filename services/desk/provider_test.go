@@ -328,6 +328,36 @@ func TestWrongAccessTokensAreSlowedDownAndARightOneIsLetIn(t *testing.T) {
 	wrong().status(http.StatusTooManyRequests)
 }
 
+func TestAProviderThatIsAwayIsAskedNowAndThenAndNotByEverybody(t *testing.T) {
+	asked, away := 0, true
+	w, p := withProvider(t)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; away {
+			http.Error(w, "away", http.StatusServiceUnavailable)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"issuer": "http://" + r.Host, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys"})
+	}))
+	defer proxy.Close()
+	now := time.Now()
+	d, err := desk.New(desk.Config{DB: w.DB, Now: func() time.Time { return now }, Provider: &desk.Provider{Issuer: proxy.URL, ClientID: "desk", Redirect: w.server.URL + "/sign-in/callback"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.Config.Handler = d.Routes()
+	u := w.visitor(t)
+	for range 3 {
+		u.get("/sign-in?out=1").status(http.StatusOK)
+		u.get("/sign-in/provider").status(http.StatusServiceUnavailable)
+	}
+	if asked != 1 {
+		t.Errorf("it was asked %d times in a moment, want once", asked)
+	}
+	away, now = false, now.Add(4*time.Second)
+	u.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	u.get("/sign-in/provider").status(http.StatusSeeOther)
+}
+
 func TestADeskWithoutAProviderHasNoSuchPage(t *testing.T) {
 	w := open(t)
 	w.visitor(t).get("/sign-in/provider").status(http.StatusNotFound)

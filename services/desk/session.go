@@ -53,11 +53,15 @@ func (d *Desk) noSession(w http.ResponseWriter, r *http.Request, err error) {
 // signIn begins a session under a new token, so that one which somebody
 // planted before is worth nothing. Nothing of who sat there before stays in it.
 func (d *Desk) signIn(ctx context.Context, a casework.Account) error {
+	before := d.sessions.Token(ctx)
 	if err := d.sessions.Clear(ctx); err != nil {
 		return err
 	}
 	if err := d.sessions.RenewToken(ctx); err != nil {
 		return err
+	}
+	if before != "" {
+		d.nudges.end(before)
 	}
 	d.sessions.Put(ctx, sessionAccount, int64(a.ID))
 	return d.DB.SignedIn(ctx, a.ID, d.Now())

@@ -68,6 +68,37 @@ func TestSigningInChangesTheTokenAndSigningOutEndsIt(t *testing.T) {
 	}
 }
 
+// A page takes its time. Whoever signs out meanwhile, or signs in as somebody
+// else, must not be signed in again when it is there.
+func TestAPageThatIsOnItsWayBringsBackNoSessionThatHasEnded(t *testing.T) {
+	w := open(t)
+	sessions := w.DB.Sessions()
+	until := time.Now().Add(time.Hour)
+	if err := sessions.Commit("a", []byte("somebody"), until); err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.Delete("a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.Commit("a", []byte("somebody"), until); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := sessions.Find("a"); found || err != nil {
+		t.Errorf("a session that has ended is there: %v, %v", found, err)
+	}
+	// What is left of it is swept out, and nothing else.
+	w.read("with it as (update session set expiry = now() - interval '1 second' returning 1) select count(*)::text from it")
+	if err := sessions.Commit("b", []byte("somebody"), until); err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.Delete("c"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.read("select string_agg(token, ' ') from session"); got != "b" {
+		t.Errorf("got the sessions %q, want b", got)
+	}
+}
+
 func TestWhoSignsInNextIsShownNothingThatWasOpenedToWhoSatThereBefore(t *testing.T) {
 	w := open(t)
 	m := w.Match(scene.Report{Person: w.Person(scene.Case{})})

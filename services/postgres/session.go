@@ -23,7 +23,8 @@ func (s Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, erro
 		select data
 		  from session
 		 where token = @token
-		   and expiry > now()`,
+		   and expiry > now()
+		   and data <> ''`,
 		pgx.NamedArgs{"token": token}).Scan(&data)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
@@ -34,14 +35,16 @@ func (s Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, erro
 	return data, true, nil
 }
 
-// CommitCtx keeps a session until its expiry.
+// CommitCtx keeps a session until its expiry. One that was ended meanwhile stays
+// so: a page that was on its way when somebody signed out brings back nothing.
 func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	_, err := s.db.pool.Exec(ctx, `
 		insert into session (token, data, expiry)
 		values (@token, @data, @expiry)
 		    on conflict (token) do update
 		   set data = excluded.data,
-		       expiry = excluded.expiry`,
+		       expiry = excluded.expiry
+		 where session.data <> ''`,
 		pgx.NamedArgs{"token": token, "data": data, "expiry": expiry})
 	if err != nil {
 		return fmt.Errorf("keep a session: %w", problem(err))
@@ -49,12 +52,24 @@ func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expi
 	return nil
 }
 
-// DeleteCtx ends a session, and sweeps out those that have expired.
+// DeleteCtx ends a session, and sweeps out those that have expired. It leaves an
+// empty one for longer than any page is on its way, and says so to whoever keeps
+// a page of it up to date, in this process or another.
 func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
 	_, err := s.db.pool.Exec(ctx, `
-		delete from session
-		 where token = @token
-		    or expiry < now()`,
+		with swept as (
+		  delete from session
+		   where expiry < now()
+		     and token <> @token
+		), ended as (
+		  update session
+		     set data = '',
+		         expiry = now() + interval '1 hour'
+		   where token = @token
+		  returning token
+		)
+		select pg_notify('event', '')
+		  from ended`,
 		pgx.NamedArgs{"token": token})
 	if err != nil {
 		return fmt.Errorf("end a session: %w", problem(err))
