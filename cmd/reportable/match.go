@@ -124,7 +124,7 @@ func (m matchExplain) answers(ctx context.Context, c *run.Config) ([]explained, 
 	if err != nil {
 		return nil, err
 	}
-	people, err := evaluation.ReadTable(m.Register, mapping.For(true), "")
+	people, _, err := evaluation.ReadTable(m.Register, mapping.For(true), "")
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,9 @@ func (m matchEvaluate) Run(to terminal) error {
 		res, err = m.link(to, options)
 	} else {
 		var records []evaluation.Record
-		if records, err = evaluation.ReadTable(m.Dedupe, mapping.For(true), m.Cluster); err == nil {
+		var doubts []string
+		if records, doubts, err = evaluation.ReadTable(m.Dedupe, mapping.For(true), m.Cluster); err == nil {
+			to.doubt(m.Dedupe, doubts)
 			res, err = evaluation.Dedupe(records, options)
 		}
 	}

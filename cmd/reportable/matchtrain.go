@@ -41,25 +41,33 @@ func (f labelledFiles) read(to terminal) (register, queries []evaluation.Record,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if register, err = evaluation.ReadTable(f.Register, mapping.For(true), ""); err != nil {
-		return nil, nil, nil, err
+	read := func(path string, m evaluation.Mapping) []evaluation.Record {
+		if err != nil {
+			return nil
+		}
+		records, doubts, wrong := evaluation.ReadTable(path, m, "")
+		err = wrong
+		to.doubt(path, doubts)
+		return records
 	}
-	if queries, err = evaluation.ReadTable(f.Queries, mapping.For(false), ""); err != nil {
+	if register, queries = read(f.Register, mapping.For(true)), read(f.Queries, mapping.For(false)); err != nil {
 		return nil, nil, nil, err
 	}
 	if f.Truth != "" {
-		if truth, err = evaluation.ReadTruth(f.Truth); err != nil {
+		var doubts []string
+		if truth, doubts, err = evaluation.ReadTruth(f.Truth, register, queries); err != nil {
 			return nil, nil, nil, err
 		}
-		doubts, err := evaluation.CheckTruth(truth, register, queries)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("read %s: %w", f.Truth, err)
-		}
-		for _, d := range doubts {
-			fmt.Fprintf(to.err, "%s: %s\n", f.Truth, d)
-		}
+		to.doubt(f.Truth, doubts)
 	}
 	return register, queries, truth, nil
+}
+
+// doubt prints what is doubtful about a file.
+func (to terminal) doubt(path string, doubts []string) {
+	for _, d := range doubts {
+		fmt.Fprintf(to.err, "%s: %s\n", path, d)
+	}
 }
 
 func (matchTrain) Help() string {

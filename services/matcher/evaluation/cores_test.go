@@ -18,7 +18,7 @@ func TestAnyNumberOfCoresMeasuresTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	twice, err := ReadTable(write(t, "d.csv", spoilt.dedupe), sm, spoilt.cluster)
+	twice, _, err := ReadTable(write(t, "d.csv", spoilt.dedupe), sm, spoilt.cluster)
 	if err != nil {
 		t.Fatal(err)
 	}

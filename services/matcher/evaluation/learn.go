@@ -2,72 +2,12 @@ package evaluation
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher/linkage"
 )
-
-// ReadTruth reads query ids with the register id of each, empty for nobody. A
-// query that is not listed has no label.
-func ReadTruth(path string) (map[string]string, error) {
-	rows, _, err := readCSV(path)
-	if err != nil {
-		return nil, err
-	}
-	truth := map[string]string{}
-	for i, row := range rows {
-		if i == 0 || len(row) == 0 {
-			continue // the header
-		}
-		id := ""
-		if len(row) > 1 {
-			id = clean(row[1])
-		}
-		truth[clean(row[0])] = id
-	}
-	return truth, nil
-}
-
-// CheckTruth says what is doubtful about a truth, without quoting an id: some
-// data give people who cannot be found on purpose. It is an error when it has
-// nothing to do with the tables.
-func CheckTruth(truth map[string]string, register, queries []Record) (doubts []string, err error) {
-	asked, people := map[string]bool{}, map[string]bool{}
-	for _, q := range queries {
-		asked[q.ID] = true
-	}
-	for _, p := range register {
-		people[p.ID] = true
-	}
-	known, named, there := 0, 0, 0
-	for query, person := range truth {
-		if asked[query] {
-			known++
-		}
-		if person != "" {
-			named++
-			if people[person] {
-				there++
-			}
-		}
-	}
-	switch {
-	case known == 0:
-		return nil, errors.New("the truth names none of the queries; its columns are the query's id and the register's id, under a header")
-	case named > 0 && there == 0:
-		return nil, errors.New("the truth names nobody on the register; its columns are the query's id and the register's id, under a header")
-	}
-	if n := len(truth) - known; n > 0 {
-		doubts = append(doubts, fmt.Sprintf("%d of %d lines name a query that is not among the queries; they are left out", n, len(truth)))
-	}
-	if n := named - there; n > 0 {
-		doubts = append(doubts, fmt.Sprintf("%d of %d persons named are not on the register; they count as not found", n, named))
-	}
-	return doubts, nil
-}
 
 // ReadModelFile reads a model, or gives the one that ships when path is empty.
 func ReadModelFile(path string) (*linkage.Model, error) {

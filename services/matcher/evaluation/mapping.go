@@ -4,8 +4,6 @@
 package evaluation
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -14,10 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/encoding/charmap"
 
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/matcher/linkage"
@@ -158,77 +154,6 @@ func (m Mapping) For(register bool) Mapping {
 	return m
 }
 
-// Record is one row: its id in the file and who it is about.
-type Record struct {
-	ID      string
-	Subject linkage.Subject
-	// Cluster is the value of the cluster column, for a table with duplicates.
-	Cluster string
-}
-
-// ReadTable reads a CSV by its mapping. A cluster column may be named too.
-func ReadTable(path string, m Mapping, cluster string) ([]Record, error) {
-	rows, comma, err := readCSV(path)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) < 2 {
-		return nil, fmt.Errorf("read %s: no rows under the header", path)
-	}
-	at := map[string]int{}
-	for i, h := range rows[0] {
-		at[strings.TrimSpace(h)] = i
-	}
-	for _, c := range m.all(cluster) {
-		if _, ok := at[c]; !ok {
-			return nil, fmt.Errorf("read %s: the mapping names column %q, which the file does not have; it has %s", path, c, strings.Join(rows[0], ", "))
-		}
-	}
-	out := make([]Record, 0, len(rows)-1)
-	dates := dateCheck{}
-	for n, row := range rows[1:] {
-		if more := len(row) - len(rows[0]); more > 0 && strings.Join(row[len(rows[0]):], "") != "" {
-			return nil, fmt.Errorf("read %s: row %d has %d columns more than the header; put values with a %q in them between quotes", path, n+2, more, comma)
-		}
-		get := func(c string) string {
-			if i, ok := at[c]; ok && c != "" && i < len(row) {
-				return clean(row[i])
-			}
-			return ""
-		}
-		r := Record{ID: get(m.ID), Cluster: get(cluster), Subject: m.subject(get)}
-		switch {
-		case m.ID == "":
-			r.ID = strconv.Itoa(n + 1)
-		case r.ID == "":
-			return nil, fmt.Errorf("read %s: row %d has nothing in column %q, the id; give it one, or leave the id out of the mapping", path, n+2, m.ID)
-		}
-		dates.see(n+2, get(m.DateOfBirth.Column), r.Subject.DateOfBirth)
-		out = append(out, r)
-	}
-	if dates.read < dates.unread {
-		return nil, fmt.Errorf("read %s: row %d, column %q, and %d rows more of %d: the date of birth is not written as the mapping says; give its layout, such as DD/MM/YYYY", path, dates.first, m.DateOfBirth.Column, dates.unread-1, dates.read+dates.unread)
-	}
-	return out, nil
-}
-
-// dateCheck counts the dates that could be read. A few that could not are
-// mistyped; most of them are of another layout.
-type dateCheck struct{ read, unread, first int }
-
-func (d *dateCheck) see(row int, given string, as casework.Date) {
-	switch {
-	case given == "":
-	case as.Year > 0:
-		d.read++
-	default:
-		if d.unread == 0 {
-			d.first = row
-		}
-		d.unread++
-	}
-}
-
 // clean drops what stands for nothing.
 func clean(s string) string {
 	s = strings.TrimSpace(s)
@@ -237,33 +162,6 @@ func clean(s string) string {
 		return ""
 	}
 	return s
-}
-
-// readCSV reads a table, whichever of the usual delimiters its header has. What
-// is not UTF-8 is taken for Windows-1252.
-func readCSV(path string) (rows [][]string, comma rune, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read table: %w", err)
-	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	if !utf8.Valid(text) {
-		if text, err = charmap.Windows1252.NewDecoder().Bytes(text); err != nil {
-			return nil, 0, fmt.Errorf("read %s: %w", path, err)
-		}
-	}
-	first, _, _ := bytes.Cut(text, []byte("\n"))
-	r := csv.NewReader(bytes.NewReader(text))
-	r.FieldsPerRecord, r.LazyQuotes, r.TrimLeadingSpace = -1, true, true
-	for _, other := range []rune{';', '\t', '|'} {
-		if bytes.Count(first, []byte(string(other))) > bytes.Count(first, []byte(string(r.Comma))) {
-			r.Comma = other
-		}
-	}
-	if rows, err = r.ReadAll(); err != nil {
-		return nil, 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	return rows, r.Comma, nil
 }
 
 // all are the columns that a file must have.

@@ -20,7 +20,7 @@ func TestTrainingHelpsWithDataOfOtherKinds(t *testing.T) {
 			evaluate := func(train bool) *Result {
 				o := Options{Model: linkage.Default(), Train: train}
 				if s.dedupe != "" {
-					records, err := ReadTable(write(t, "d.csv", s.dedupe), m, s.cluster)
+					records, _, err := ReadTable(write(t, "d.csv", s.dedupe), m, s.cluster)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -30,15 +30,15 @@ func TestTrainingHelpsWithDataOfOtherKinds(t *testing.T) {
 					}
 					return res
 				}
-				register, err := ReadTable(write(t, "r.csv", s.register), m.For(true), "")
+				register, _, err := ReadTable(write(t, "r.csv", s.register), m.For(true), "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				queries, err := ReadTable(write(t, "q.csv", s.queries), m.For(false), "")
+				queries, _, err := ReadTable(write(t, "q.csv", s.queries), m.For(false), "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				truth, err := ReadTruth(write(t, "t.csv", s.truth))
+				truth, _, err := ReadTruth(write(t, "t.csv", s.truth), register, queries)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -44,7 +44,7 @@ func (v judgedVillage) Seen(_ context.Context, _ int, give func(casework.Seen) e
 func TestVerdictsTeachWhenThereAreEnoughAndAWorseModelIsSaidToBe(t *testing.T) {
 	register, _, _ := village()
 	m := Mapping{ID: "id", Forenames: Columns{"first"}, Surname: Columns{"last"}, DateOfBirth: DateColumns{Column: "dob"}, Postcode: Columns{"pc"}}
-	people, err := ReadTable(write(t, "r.csv", register), m, "")
+	people, _, err := ReadTable(write(t, "r.csv", register), m, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,25 +73,5 @@ func TestVerdictsTeachWhenThereAreEnoughAndAWorseModelIsSaidToBe(t *testing.T) {
 	}
 	if b := enough.Compare(linkage.Default(), careless); len(b.Against) == 0 || !strings.Contains(strings.Join(b.Against, "; "), "loss rises") {
 		t.Errorf("nothing is said against a model that believes in no match: %+v", b.New)
-	}
-}
-
-func TestATruthThatIsOfOtherTablesIsRefused(t *testing.T) {
-	tables := []Record{{ID: "a"}, {ID: "b"}}
-	for name, c := range map[string]struct {
-		truth  map[string]string
-		doubts int
-		fails  bool
-	}{
-		"all known":       {map[string]string{"a": "b", "b": ""}, 0, false},
-		"one not asked":   {map[string]string{"a": "b", "z": ""}, 1, false},
-		"one not there":   {map[string]string{"a": "b", "b": "z"}, 1, false},
-		"no query known":  {map[string]string{"y": "a", "z": "b"}, 0, true},
-		"no person known": {map[string]string{"a": "y", "b": "z"}, 0, true},
-	} {
-		doubts, err := CheckTruth(c.truth, tables, tables)
-		if (err != nil) != c.fails || len(doubts) != c.doubts {
-			t.Errorf("%s: got %d doubts and %v", name, len(doubts), err)
-		}
 	}
 }
