@@ -2,7 +2,9 @@ package desk
 
 import (
 	"net/http"
+	"net/url"
 
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
@@ -14,6 +16,8 @@ type actionsPage struct {
 	Next    string
 	First   bool
 	Counts  counts
+	Away    []postgres.Away
+	Cover   string // where the viewer says when they are away
 }
 
 // actions lists what the viewer has to do, by when it is due, and what they did lately.
@@ -29,6 +33,12 @@ func actions(v *visit) error {
 	p := actionsPage{First: after == postgres.Key{}}
 	if p.Count, err = v.DB.ActionCount(v.Context(), v.me.ID); err != nil {
 		return err
+	}
+	if access.Decide.Allows(&v.me) && v.me.Staff != "" {
+		p.Cover = "/staff/" + url.PathEscape(v.me.Staff) + "/cover"
+		if p.Away, err = v.DB.Aways(v.Context(), v.me.ID, v.me.Staff); err != nil {
+			return err
+		}
 	}
 	p.Counts = counts{}
 	v.ofActions(p.Counts, p.Count)

@@ -375,7 +375,15 @@ func apiStandIns(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.answer(http.StatusOK, map[string]any{"staff": who.Code, "name": who.Name, "standIns": colleaguesJSON(by)})
+	away, err := v.DB.Aways(v.Context(), v.me.ID, who.Code)
+	if err != nil {
+		return err
+	}
+	covers := []map[string]any{}
+	for _, a := range away {
+		covers = append(covers, map[string]any{"cover": a.Cover, "by": a.By, "from": a.Starts, "to": a.Ends})
+	}
+	return v.answer(http.StatusOK, map[string]any{"staff": who.Code, "name": who.Name, "standIns": colleaguesJSON(by), "covers": covers})
 }
 
 // apiDuty is what is urgent now, whom to call, and whose shift it is.

@@ -15,6 +15,7 @@ type coverPage struct {
 	By   []postgres.Colleague
 	Form map[string]string
 	Own  bool
+	Away []postgres.Away
 }
 
 var coverFields = []string{"by", "from-day", "from-month", "from-year", "to-day", "to-month", "to-year"}
@@ -34,7 +35,11 @@ func (v *visit) coverPage(status int, form map[string]string, mistakes ...fieldE
 	if err != nil {
 		return err
 	}
-	return v.page(status, "cover", coverPage{who, by, form, who.Code == v.me.Staff}, mistakes...)
+	away, err := v.DB.Aways(v.Context(), v.me.ID, who.Code)
+	if err != nil {
+		return err
+	}
+	return v.page(status, "cover", coverPage{who, by, form, who.Code == v.me.Staff, away}, mistakes...)
 }
 
 // setCover records it. The work moves by itself when the day comes, and back.

@@ -55,6 +55,9 @@ type Config struct {
 	// Targets are by when matches are to have come to stages, in a PDU or, for
 	// none, everywhere. None by default.
 	Targets func(pdu string) []casework.Target
+	// Sends says that confirmed matches go to the case record by themselves, so
+	// that nobody is asked to copy what is on its way.
+	Sends bool
 	// Registry takes the desk's metrics. None by default.
 	Registry prometheus.Registerer
 	// Log takes what went wrong. Default slog's own.

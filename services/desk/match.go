@@ -70,7 +70,6 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		MatchView: m,
 		Incident:  viewIncident(m, v.opened(m.ID)),
 		Person:    viewPerson(m.Person, m.Places),
-		Evidence:  viewEvidence(m.Evidence),
 		Again:     m.State == casework.MatchOpen && m.StateReason == casework.FactsChanged,
 		Newer:     m.Head > m.Revision,
 		Verdict:   v.PostFormValue("verdict"),
@@ -88,7 +87,11 @@ func (v *visit) matchPage(status int, m postgres.MatchView, mistakes ...fieldErr
 		}
 	}
 	if n := m.Position - 1; n >= 0 && n < len(m.Incident.Persons) {
-		p.Involved = m.Incident.Persons[n].Forenames + " " + m.Incident.Persons[n].Surname
+		police := m.Incident.Persons[n]
+		p.Involved = police.Forenames + " " + police.Surname
+		p.Evidence = viewEvidence(m.Evidence, police.Identity(), m.Person.Identity)
+	} else { // erased: the evidence is left, with what it compared
+		p.Evidence = viewEvidence(m.Evidence, casework.Identity{}, casework.Identity{})
 	}
 	entries, err := v.DB.Timeline(v.Context(), v.me.ID, m.Person.ID, 6)
 	if err != nil {
@@ -164,6 +167,9 @@ func judge(v *visit) error {
 	v.Observe(reached...)
 	switch verdict {
 	case casework.VerdictConfirm:
+		if v.Sends {
+			return v.next(m.ID, "match.done.sent")
+		}
 		return v.to(fmt.Sprintf("/matches/%d/transfer", m.ID), "match.done.confirm")
 	case casework.VerdictUnsure:
 		return v.to(fmt.Sprintf("/matches/%d/ask", m.ID), "match.done.unsure")

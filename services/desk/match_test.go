@@ -24,7 +24,15 @@ func TestAMatchPageShowsTheIncidentBesideThePerson(t *testing.T) {
 		sees(".desk-evidence--against", "against").
 		sees(".desk-evidence--sum", "+12.25").
 		count(".desk-waterfall rect", 7).
-		count("form.desk-verdict", 1)
+		count("form.desk-verdict", 1).
+		count(".desk-evidence--absent", 0).count(".desk-decisive", 0)
+
+	// What one side does not state is no evidence, and has to be seen all the same.
+	pgtest.Exec(t, w.DB, `update match set evidence = evidence #- '{steps,2}' || '{"decisive": "forename"}' where id = $1`, m.Match)
+	pgtest.Exec(t, w.DB, `update person set date_of_birth = '' where id = $1`, p)
+	w.as(t, "administrator").get(path("/matches/%d", m.Match)).
+		sees(".desk-evidence--absent", "Date of birth").sees(".desk-evidence--absent", "9 March 1985").sees(".desk-evidence--absent", "cannot be compared").
+		sees(".desk-decisive", "Forename")
 }
 
 func TestConfirmingIsOneEffectHoweverOftenItIsSent(t *testing.T) {

@@ -32,6 +32,9 @@ func (v *visit) transferPage(status int, m postgres.MatchView, mistakes ...field
 	if err != nil {
 		return err
 	}
+	if automatic == "" && v.Sends { // it is asked for in a moment
+		automatic = casework.TransferQueued
+	}
 	return v.page(status, "transfer", transferPage{
 		MatchView: m, Incident: viewIncident(m, false), Person: viewPerson(m.Person, m.Places),
 		Pack: pack, Automatic: automatic, Entered: v.PostFormValue("contact"),

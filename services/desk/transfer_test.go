@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/reportable-incidents/reportable/services/casework"
+	"github.com/reportable-incidents/reportable/services/desk"
 	"github.com/reportable-incidents/reportable/test/pgtest"
 	"github.com/reportable-incidents/reportable/test/scene"
 )
@@ -37,6 +38,18 @@ func TestATransferIsRecordedOnceAndClosesTheAdministratorsAction(t *testing.T) {
 		t.Error("the practitioner's action was closed too")
 	}
 	admin.get(path("/matches/%d", m.Match)).sees("main", "Transferred to the case record on").sees("main", "C-77")
+}
+
+func TestWhatIsSentByItselfIsNotAskedForByHand(t *testing.T) {
+	w := open(t, func(c *desk.Config) { c.Sends = true })
+	p := w.Person(scene.Case{})
+	m, after := w.Match(scene.Report{Person: p}), w.Match(scene.Report{Person: p})
+	admin := w.as(t, "administrator")
+	admin.get(path("/matches/%d", m.Match)).submit("form.desk-verdict", "verdict", "confirm").status(http.StatusOK).
+		sees(".govuk-notification-banner", "by itself").sees(".govuk-caption-l", w.read("select reference from incident where id = $1", after.Incident))
+	page := admin.get(path("/matches/%d/transfer", m.Match)).sees(".govuk-inset-text", "You need do nothing").seesNot("main", "Add this contact")
+	page.submit("main form", "contact", "C-78").status(http.StatusOK) // who did it all the same may say so
+	admin.get(path("/matches/%d/transfer", m.Match)).sees("main", "C-78").count("main form", 0).count("main .govuk-inset-text:not(.desk-donttell)", 0)
 }
 
 func TestATransferThatWasGivenUpIsTheAdministrators(t *testing.T) {

@@ -235,7 +235,8 @@ type evidenceView struct {
 
 type evidenceRow struct {
 	casework.EvidenceStep
-	Sign string // for, against or neither
+	Sign    string // for, against, neither or, where one side is silent, absent
+	Derived bool   // from all of the comparison, and from no value
 }
 
 // bar is one step of the waterfall: where the sum stood, and where it went, in
@@ -246,13 +247,19 @@ type bar struct {
 	X, W        float64
 }
 
-func viewEvidence(e casework.Evidence) evidenceView {
+func viewEvidence(e casework.Evidence, police, record casework.Identity) evidenceView {
 	v := evidenceView{Evidence: e}
 	sums := []float64{0, e.Prior}
+	silent := silences(e, police, record)
 	for _, s := range e.Steps {
-		v.Rows = append(v.Rows, evidenceRow{s, sign(s.Bits)})
+		derived := s.Field == "relatives" || s.Field == "rivals"
+		if derived {
+			v.Rows, silent = append(v.Rows, silent...), nil
+		}
+		v.Rows = append(v.Rows, evidenceRow{s, sign(s.Bits), derived})
 		sums = append(sums, sums[len(sums)-1]+s.Bits)
 	}
+	v.Rows = append(v.Rows, silent...)
 	if len(e.Steps) == 0 {
 		return v
 	}
@@ -270,6 +277,27 @@ func viewEvidence(e casework.Evidence) evidenceView {
 	v.Zero = x(0)
 	return v
 }
+
+// silences are the facts by which people are told apart, and of which one side
+// says nothing: no evidence either way, which whoever judges has to know.
+func silences(e casework.Evidence, police, record casework.Identity) (rows []evidenceRow) {
+	if len(e.Steps) == 0 {
+		return nil
+	}
+	for _, f := range []struct{ field, police, record string }{
+		{"date of birth", police.DateOfBirth.String(), record.DateOfBirth.String()},
+		{"address", written(police.Place), written(record.Place)},
+		{"PNC", strings.Join(police.PNCs, ", "), strings.Join(record.PNCs, ", ")},
+	} {
+		compared := slices.ContainsFunc(e.Steps, func(s casework.EvidenceStep) bool { return s.Field == f.field })
+		if !compared && (f.police == "") != (f.record == "") {
+			rows = append(rows, evidenceRow{casework.EvidenceStep{Field: f.field, Incident: f.police, Register: f.record}, "absent", false})
+		}
+	}
+	return rows
+}
+
+func written(p casework.Place) string { return strings.Trim(p.Address+", "+p.Postcode, ", ") }
 
 // sign is which way a comparison points. Under a quarter of a bit it hardly points
 // at all, and is not to look like a difference.

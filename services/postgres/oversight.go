@@ -432,3 +432,32 @@ func (db *DB) StandIns(ctx context.Context, viewer casework.AccountID, code stri
 	}
 	return who, all, nil
 }
+
+// Away is a time for which somebody's work goes to another, now or later.
+type Away struct {
+	Cover        int64
+	By           string // who stands in; empty for nobody
+	Starts, Ends time.Time
+}
+
+// Aways are when a member of staff, whom the viewer may set covers for, is
+// covered from now on, the next first.
+func (db *DB) Aways(ctx context.Context, viewer casework.AccountID, code string) ([]Away, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select c.id, coalesce(b.name, c.by_staff), c.starts, c.ends
+		  from cover c
+		  join staff s on s.code = c.staff
+		  left join staff b on b.code = c.by_staff
+		 where c.staff = @code
+		   and c.ended_at is null
+		   and c.ends > now()
+		   and `+mayCover+`
+		 order by c.starts, c.id
+		 limit 50`,
+		pgx.NamedArgs{"viewer": viewer, "code": code})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Away])
+	if err != nil {
+		return nil, fmt.Errorf("read when somebody is away: %w", problem(err))
+	}
+	return all, nil
+}

@@ -30,6 +30,7 @@ func (p *Platform) desk(o Options) (http.Handler, error) {
 		Now:      p.Now,
 		Observe:  p.responses.Observe,
 		Targets:  policy.Targets,
+		Sends:    o.Transfer.URL != "",
 		Registry: p.registry,
 		Log:      p.Log,
 	})
