@@ -22,7 +22,8 @@ type (
 	// MatchSuperseded: a later revision, withdrawal or register no longer gives it.
 	MatchSuperseded Match
 	// MatchUpdated: it stands as it stood, and something that its work follows has
-	// changed: the revision it is in, its transfer, a reply that was read.
+	// changed: the revision it is in, its transfer, a reply that was read, who has
+	// the case.
 	MatchUpdated Match
 )
 

@@ -300,6 +300,8 @@ func TestWhoComesBackStartsAgainUnderTheSameNumber(t *testing.T) {
 
 func TestAMergeIsFollowedByNumberAndCRNAndCanBeUndone(t *testing.T) {
 	db := pgtest.New(t)
+	// As after a merge, or a look at what waits for its transfer, by the same process.
+	pgtest.Exec(t, db, "create temp table other as select 1")
 	mustImport(t, db, 1, small(40, nil))
 	source, target := state(t, db, "X000001"), state(t, db, "X000002")
 	if v, err := db.MergeCases(t.Context(), "X000001", "X000002"); err != nil || v != 2 {

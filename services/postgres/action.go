@@ -409,18 +409,7 @@ func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool
 		  order by updated_at
 		  limit @limit)
 		union
-		(select a.match
-		   from action a
-		   join person q on q.id = a.person
-		   join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
-		   join team t on t.code = p.team
-		   left join staff s on s.code = a.owner and a.owner_role in ('practitioner', 'manager')
-		  where a.state in ('open', 'acknowledged')
-		    and (   p.pdu <> a.pdu
-		         or p.team <> a.team
-		         or `+heldFrom(`p.practitioner`)+` <> a.practitioner
-		         or a.owner_role = 'manager' and `+heldFrom(`t.manager`)+` not in (a.owner, '') and not `+givenAction+`
-		         or s.gone_at is not null)
+		(`+movedWork()+`
 		  order by a.id
 		  limit @limit)
 		union
@@ -444,6 +433,23 @@ func (db *DB) Disagreeing(ctx context.Context, before, now time.Time, night bool
 		return nil, fmt.Errorf("look for matches whose actions have not followed: %w", problem(err))
 	}
 	return ids, nil
+}
+
+// movedWork are the matches of open actions whose owner is no longer the one that
+// the case record gives.
+func movedWork() string {
+	return `select a.match
+		   from action a
+		   join person q on q.id = a.person
+		   join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
+		   join team t on t.code = p.team
+		   left join staff s on s.code = a.owner and a.owner_role in ('practitioner', 'manager')
+		  where a.state in ('open', 'acknowledged')
+		    and (   p.pdu <> a.pdu
+		         or p.team <> a.team
+		         or ` + heldFrom(`p.practitioner`) + ` <> a.practitioner
+		         or a.owner_role = 'manager' and ` + heldFrom(`t.manager`) + ` not in (a.owner, '') and not ` + givenAction + `
+		         or s.gone_at is not null)`
 }
 
 // Backlogs count the open actions.

@@ -50,6 +50,26 @@ func matchUpdated(ctx context.Context, tx pgx.Tx, match casework.MatchID) error 
 	return addEvents(ctx, tx, events.New(time.Now(), events.MatchUpdated(is)))
 }
 
+// workMoved tells of the matches whose work is another's by now, after a change of
+// the register, so that it need not wait for the sweep.
+func workMoved(ctx context.Context, tx pgx.Tx, at time.Time) error {
+	rows, _ := tx.Query(ctx, `
+		select id, incident, revision, person
+		  from match
+		 where id in (`+movedWork()+`)
+		 order by id`,
+		pgx.NamedArgs{"now": at})
+	moved, err := pgx.CollectRows(rows, pgx.RowToStructByPos[events.Match])
+	if err != nil {
+		return fmt.Errorf("look for work that has moved: %w", err)
+	}
+	tell := make([]events.Event, len(moved))
+	for i, is := range moved {
+		tell[i] = events.New(at, events.MatchUpdated(is))
+	}
+	return addEvents(ctx, tx, tell...)
+}
+
 // RelayEvents claims up to limit unpublished events, oldest first and passing
 // over those that another relay holds, gives them to publish, and marks those
 // whose ids it returns as published; all in one transaction. It returns how

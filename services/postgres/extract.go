@@ -89,7 +89,11 @@ func (a *applying) begin(ctx context.Context) error {
 	}
 	_, err = a.tx.Exec(ctx, `
 		set local work_mem = '64MB';
-		set local temp_buffers = '64MB';
+		do $$ begin
+		  set local temp_buffers = '64MB';
+		exception when invalid_parameter_value then
+		  null; -- the connection had a temporary table before, and keeps what it has
+		end $$;
 		create temp table incoming (
 		  row                integer,
 		  crn                text,
@@ -414,6 +418,9 @@ func (a *applying) limits(ctx context.Context) error {
 
 // finish counts, and gives the register its new version if anything changed.
 func (a *applying) finish(ctx context.Context) error {
+	if err := workMoved(ctx, a.tx, a.now); err != nil {
+		return err
+	}
 	n, err := raiseVersion(ctx, a.tx, a.version, a.now)
 	if err != nil {
 		return err

@@ -79,6 +79,9 @@ func (db *DB) changeRegister(ctx context.Context, do func(tx pgx.Tx, version int
 		if err := do(tx, version); err != nil {
 			return err
 		}
+		if err := workMoved(ctx, tx, now); err != nil {
+			return err
+		}
 		n, err := raiseVersion(ctx, tx, version, now)
 		if n == 0 {
 			version--

@@ -74,6 +74,46 @@ func openActions(w *harness.World, crn string) int {
 		   and a.state in ('open', 'acknowledged')`, crn)
 }
 
+// The next day's extract gives a case to somebody else, and its work with it,
+// without waiting until it is looked for.
+func TestWorkFollowsItsCaseAtOnce(t *testing.T) {
+	w := harness.New(t)
+	w.Probation().Supervises(rhys, carys)
+	w.Police("62").Reports(harness.Incident("A1", harness.Suspect(rhys)), harness.Incident("A2", harness.Suspect(carys)))
+	w.Settled()
+	for reference, who := range map[string]harness.Person{"A1": rhys, "A2": carys} {
+		w.Administrator(who).Confirms(reference, who)
+	}
+	w.Settled()
+	want(t, "the practitioner's work", w.Practitioner(rhys).Work(), "review_incident A1", "review_incident A2")
+	staying, swept := updates(w, carys), w.Swept()
+	given := rhys
+	given.Practitioner = "N03S0102"
+	w.Probation().Supervises(given)
+	w.Eventually(func() bool { return w.Practitioner(given).Work() != nil }, func() string { return "the work is not with its new owner" })
+	want(t, "the new practitioner's work", w.Practitioner(given).Work(), "review_incident A1")
+	want(t, "the work of whom the case was taken from", w.Practitioner(carys).Work(), "review_incident A2")
+	if got := w.Swept() - swept; got != 0 {
+		t.Errorf("%d matches had to be looked for", got)
+	}
+	if updates(w, given) == 0 || updates(w, carys) != staying {
+		t.Error("it is told of work that stays, or not of the work that moved")
+	}
+	w.Reconciled()
+}
+
+// updates counts how often it was told that the work on somebody's case has
+// something new to follow.
+func updates(w *harness.World, who harness.Person) int {
+	w.Helper()
+	return pgtest.One[int](w, w.DB, `
+		select count(*)
+		  from event e
+		  join person p on p.id = (e.payload #>> '{additionalInformation,personId}')::bigint
+		 where e.subject = 'matches.updated'
+		   and p.crn = $1`, who.CRN)
+}
+
 func TestWhoStartsSupervisionTodayMatchesYesterdaysArrest(t *testing.T) {
 	w := harness.New(t)
 	w.Probation().Supervises(carys)
