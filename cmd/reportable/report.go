@@ -96,7 +96,7 @@ type recountCommand struct {
 }
 
 func (recountCommand) Help() string {
-	return `Reports over years read sums, which are kept as the record changes. This compares every one of them with the record, and unless --check is given counts everything anew where they differ. Reports that are read meanwhile say what they did.
+	return `Reports over years read sums, and samples are drawn from a list of closed reviews; both are kept as the record changes. This compares every one of them with the record, and unless --check is given counts everything anew where they differ. Reports that are read meanwhile say what they did.
 
 Example:
   reportable report recount --check`
@@ -123,7 +123,7 @@ func (r recountCommand) Run(ctx context.Context, c *run.Config, to terminal) err
 	if r.JSON {
 		err = to.json(wrong)
 	} else if wrong.Any() {
-		_, err = fmt.Fprintf(to.out, "Different: %d matches, %d milestones, %d sums.\n", wrong.Matches, wrong.Milestones, wrong.Sums)
+		_, err = fmt.Fprintf(to.out, "Different: %d matches, %d milestones, %d sums, %d closed reviews.\n", wrong.Matches, wrong.Milestones, wrong.Sums, wrong.Reviews)
 	} else {
 		_, err = fmt.Fprintln(to.out, "The sums are what the record comes to.")
 	}

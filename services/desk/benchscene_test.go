@@ -33,7 +33,7 @@ func years(b testing.TB, db *postgres.DB, matches, people, lines int) {
 		  where t.relnamespace = 'public'::regnamespace
 		    and not x.indisunique
 		    and not exists (select 1 from pg_constraint c where c.conindid = x.indexrelid)
-		    and t.relname = any('{incident,revision,match,judgement,action,waiting,decision,action_history,checklist,notice,delivery,transfer,enquiry,reply,sample,sample_item,milestone,audit}')`,
+		    and t.relname = any('{incident,revision,match,judgement,action,waiting,decision,action_history,checklist,notice,delivery,transfer,enquiry,reply,sample,sample_item,milestone,audit,reviewed}')`,
 		`do $$ declare i record; begin for i in select name from unindexed loop execute 'drop index ' || i.name; end loop; end $$`,
 		`insert into team (code, name, pdu, manager)
 		 select 'T' || n, 'Team ' || n, case when n % 2 = 0 then 'N03SW1' else 'WPTGWT' end, 'M' || n from generate_series(1, 38) n`,
@@ -84,6 +84,8 @@ func years(b testing.TB, db *postgres.DB, matches, people, lines int) {
 		 select id * 3 + 2, 'no_change', 'why', false, 'persona:practitioner', at, n % 10 = 0,
 		        case when n % 10 = 0 and n % 1000 <> 0 then 'persona:manager' end, case when n % 10 = 0 and n % 1000 <> 0 then at end
 		   from laid where not open and n % 2 = 0`,
+		`insert into reviewed (action, match, person, pdu, owner, kind, decided_by, done_at)
+		 select action, match, person, pdu, owner, kind, decided_by, done_at from closed_review order by done_at on conflict do nothing`,
 		`insert into action (incident, person, match, rule, owner_role, owner, pdu, team, practitioner, priority, raised_at, ack_due, due)
 		 select l.id, l.person, l.id, 'countersign_decision', 'manager', coalesce(nullif(t.manager, ''), 'M'), l.pdu, l.team, l.practitioner, 'standard', l.at, l.at + interval '2 days', l.at + interval '3 days'
 		   from laid l join team t on t.code = l.team where not open and n % 1000 = 0`,

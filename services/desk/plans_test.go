@@ -19,7 +19,7 @@ import (
 
 // growing are the tables that do so with every incident.
 var growing = []string{"incident", "revision", "receipt", "receipt_line", "match", "judgement", "action", "action_history", "step", "checklist", "decision",
-	"milestone", "notice", "delivery", "transfer", "enquiry", "reply", "audit", "audit_seal", "event", "counted", "tally", "tally_time"}
+	"milestone", "notice", "delivery", "transfer", "enquiry", "reply", "audit", "audit_seal", "event", "counted", "tally", "tally_time", "reviewed"}
 
 // heard is a witness that keeps every query once, with what it was asked with.
 type heard struct {

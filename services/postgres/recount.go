@@ -12,6 +12,7 @@ type Miscounted struct {
 	Matches    int `json:"matches"`    // that come to something else
 	Milestones int `json:"milestones"` // that are counted elsewhere, or not at all
 	Sums       int `json:"sums"`       // that are not the sum of what they hold
+	Reviews    int `json:"reviews"`    // closed, and not what samples are drawn from; or the other way round
 }
 
 // Any reports whether anything is wrong.
@@ -51,6 +52,12 @@ func (db *DB) Miscounted(ctx context.Context) (m Miscounted, err error) {
 			          join milestone s on s.match = t.id
 			         where (s.counted_on, s.counted_guard, s.team)
 			               is distinct from ((s.at at time zone 'Europe/London')::date, t.guard, t.team))`).Scan(&m.Matches, &m.Milestones)
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `
+			select count(*)
+			  from (`+misreviewed+`) w`).Scan(&m.Reviews)
 		if err != nil {
 			return err
 		}
@@ -126,12 +133,38 @@ func (db *DB) RecountAll(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return reviewAgain(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("count everything anew: %w", err)
 	}
 	return nil
+}
+
+// misreviewed are closed reviews that samples are not drawn from as the record
+// has them, or are drawn from and should not be.
+const misreviewed = `
+			select action
+			  from closed_review c
+			  full join reviewed k using (action)
+			 where (c.match, c.person, c.pdu, c.owner, c.kind, c.decided_by, c.done_at)
+			       is distinct from (k.match, k.person, k.pdu, k.owner, k.kind, k.decided_by, k.done_at)`
+
+// reviewAgain puts those right, each under the lock of its incident.
+func reviewAgain(ctx context.Context, tx pgx.Tx) error {
+	rows, _ := tx.Query(ctx, `
+		select a.id
+		  from incident i
+		  join action a on a.incident = i.id
+		 where a.id in (`+misreviewed+`)
+		 order by i.id, a.id
+		   for no key update of i`)
+	wrong, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "select review_again(w) from unnest(@wrong::bigint[]) w", pgx.NamedArgs{"wrong": wrong})
+	return err
 }
 
 // workSums are what the matches that are counted come to. Many come to the same.

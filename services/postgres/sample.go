@@ -1,8 +1,13 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/md5"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,78 +45,111 @@ func handIn(action string) string {
 	          where w.id = ` + action + `)`
 }
 
-// drawn is a sample of reviews that were decided and closed in the period, of
-// cases that the viewer manages or heads and may see; never of what they have a
-// hand in, nor of what is erased. What one person has a hand in is read once.
-var drawn = `
+// drawable are the people of whose work a viewer may draw: whose manager or head
+// they are, and whom they may see; and the matches of which they may not: on
+// which they have a hand, or of which another candidate is hidden from them.
+// What one person has a hand in is read once.
+var drawable = `
 	with` + overseenPeople + `,
-	hand as materialized (` + strings.Join(hands, " union all ") + `),
-	population as (
-	  select a.id
-	    from action a
-	    join match m on m.id = a.match
-	   where a.pdu = @pdu
-	     and a.rule = 'review_incident'
-	     and a.state = 'done'
-	     and a.done_at >= @from
-	     and a.done_at < @to
-	     and m.erased_at is null
-	     and ` + overseenAction + `
-	     and not exists (select 1 from hand h where h.match = a.match)
-	     and ` + actionShown + `
-	     and (@kind = '' or @kind = (select r.kind from revision r where r.incident = m.incident and r.number = m.revision))
-	     and exists (select 1 from decision d where d.action = a.id)
-	     and (@practitioner = '' or @practitioner = (
-	           select coalesce(nullif(b.staff, ''), a.owner)
-	             from decision d
-	             left join account b on b.subject = d.by
-	            where d.action = a.id
-	            order by d.id desc
-	            limit 1))),
-	picked as (
-	  select id,
-	         (count(*) over ())::int as population,
-	         md5(@seed::bigint || ':' || id) as lot -- any order that a seed gives and nobody chose
-	    from population
-	   order by lot, id
-	   limit @size)
-	select a.id,
-	       d.id,
-	       coalesce(nullif(b.staff, ''), a.owner),
-	       p.population
-	  from picked p
-	  join action a on a.id = p.id
-	 cross join lateral (
-	         select id, by
-	           from decision
-	          where action = a.id
-	          order by id desc
-	          limit 1) d
-	  left join account b on b.subject = d.by
-	 order by p.lot, p.id`
+	hidden as materialized (
+	  select hidden_people(@viewer) as id
+	)
+	select array(select id from overseen where id not in (select id from hidden)),
+	       array(
+	         ` + strings.Join(hands, " union all ") + `
+	          union all
+	         select m.id
+	           from hidden h
+	           join match c on c.person = h.id and c.contested and c.state <> 'superseded'
+	           join match m on m.incident = c.incident and m.involvement = c.involvement)`
+
+// drawnFrom are the reviews of drawable work that were closed in a period. It is
+// asked as it is: what is not narrowed down costs nothing.
+const drawnFrom = `
+	select coalesce(array_agg(r.action), '{}')
+	  from reviewed r
+	  left join account b on b.subject = r.decided_by
+	 where r.pdu = @pdu
+	   and r.done_at >= @from
+	   and r.done_at < @to
+	   and r.person in (select unnest(@people::bigint[]))
+	   and r.match not in (select unnest(@hands::bigint[]))
+	   and (@kind = '' or r.kind = @kind)
+	   and (@practitioner = '' or @practitioner = coalesce(nullif(b.staff, ''), r.owner))`
+
+// atOnce is how many days' work a draw looks through with one query.
+const atOnce = 30
+
+// population is all that a sample may be drawn from for somebody.
+func population(ctx context.Context, tx pgx.Tx, s casework.Sample, by casework.Account) (all []int64, err error) {
+	var people, hands []int64
+	err = tx.QueryRow(ctx, drawable, pgx.NamedArgs{"viewer": by.ID, "subject": by.Subject, "staff": by.Staff}).Scan(&people, &hands)
+	if err != nil {
+		return nil, err
+	}
+	for from := s.From; from.Before(s.To); from = from.AddDate(0, 0, atOnce) {
+		to := from.AddDate(0, 0, atOnce)
+		if to.After(s.To) {
+			to = s.To
+		}
+		var some []int64
+		err := tx.QueryRow(ctx, drawnFrom, asAsked, pgx.NamedArgs{"pdu": s.PDU, "from": from, "to": to, "people": people, "hands": hands,
+			"kind": s.Kind, "practitioner": s.Practitioner}).Scan(&some)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// lots are the first of a population in an order that a seed gives and nobody
+// chose: by the MD5 of "seed:number". So anybody can draw the same again.
+func lots(population []int64, seed int64, size int) []int64 {
+	type lot struct {
+		sum    [md5.Size]byte
+		action int64
+	}
+	var first []lot
+	text := append(strconv.AppendInt(nil, seed, 10), ':')
+	for _, action := range population {
+		l := lot{md5.Sum(strconv.AppendInt(text, action, 10)), action}
+		at, _ := slices.BinarySearchFunc(first, l, func(a, b lot) int {
+			return cmp.Or(bytes.Compare(a.sum[:], b.sum[:]), cmp.Compare(a.action, b.action))
+		})
+		if at < size {
+			first = slices.Insert(first, at, l)
+			first = first[:min(size, len(first))]
+		}
+	}
+	var drawn []int64
+	for _, l := range first {
+		drawn = append(drawn, l.action)
+	}
+	return drawn
+}
 
 // DrawSample draws closed work for somebody to look at again, and keeps the
-// draw. It is casework.ErrNotFound if there is nothing to draw from.
+// draw: of reviews that were decided and closed in the period, on cases that
+// they manage or head and may see; never of what they have a hand in, nor of
+// what is erased. It is casework.ErrNotFound if there is nothing to draw from.
 func (db *DB) DrawSample(ctx context.Context, s casework.Sample, by casework.Account, correlation string) (casework.Sample, error) {
 	err := db.inTx(ctx, func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"viewer": by.ID, "subject": by.Subject, "staff": by.Staff, "pdu": s.PDU, "from": s.From, "to": s.To, "kind": s.Kind,
-			"practitioner": s.Practitioner, "seed": s.Seed, "size": s.Size}
-		rows, _ := tx.Query(ctx, drawn, args)
-		var actions, decisions []int64
-		var practitioners []string
-		var action, decision int64
-		var practitioner string
-		_, err := pgx.ForEachRow(rows, []any{&action, &decision, &practitioner, &s.Population}, func() error {
-			actions, decisions, practitioners = append(actions, action), append(decisions, decision), append(practitioners, practitioner)
-			return nil
-		})
+		// One record for all that is read of it.
+		if _, err := tx.Exec(ctx, "set transaction isolation level repeatable read"); err != nil {
+			return err
+		}
+		all, err := population(ctx, tx, s, by)
 		if err != nil {
 			return err
 		}
-		if len(actions) == 0 {
+		if len(all) == 0 {
 			return casework.ErrNotFound
 		}
-		args["population"] = s.Population
+		s.Population = len(all)
+		actions := lots(all, s.Seed, s.Size)
+		args := pgx.NamedArgs{"subject": by.Subject, "seed": s.Seed, "size": s.Size, "population": s.Population, "pdu": s.PDU,
+			"practitioner": s.Practitioner, "kind": s.Kind, "from": s.From, "to": s.To, "actions": actions}
 		err = tx.QueryRow(ctx, `
 			insert into sample (drawn_by, seed, size, population, pdu, practitioner, kind, closed_from, closed_to)
 			values (@subject, @seed, @size, @population, @pdu, @practitioner, @kind, @from, @to)
@@ -119,12 +157,19 @@ func (db *DB) DrawSample(ctx context.Context, s casework.Sample, by casework.Acc
 		if err != nil {
 			return err
 		}
+		args["sample"] = s.ID
 		_, err = tx.Exec(ctx, `
 			insert into sample_item (sample, n, action, decision, practitioner)
-			select @sample, t.n, t.action, t.decision, t.practitioner
-			  from unnest(@actions::bigint[], @decisions::bigint[], @practitioners::text[]) with ordinality
-			       as t (action, decision, practitioner, n)`,
-			pgx.NamedArgs{"sample": s.ID, "actions": actions, "decisions": decisions, "practitioners": practitioners})
+			select @sample, t.n, a.id, d.id, coalesce(nullif(b.staff, ''), a.owner)
+			  from unnest(@actions::bigint[]) with ordinality as t (action, n)
+			  join action a on a.id = t.action
+			 cross join lateral (
+			         select id, by
+			           from decision
+			          where action = a.id
+			          order by id desc
+			          limit 1) d
+			  left join account b on b.subject = d.by`, args)
 		if err != nil {
 			return err
 		}

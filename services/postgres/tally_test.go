@@ -43,7 +43,12 @@ func years(t *testing.T) *scene.Scene {
 var late = []string{
 	`update match set state = (array['open', 'unsure', 'confirmed', 'dismissed', 'retracted', 'superseded', 'withdrawn'])[1 + $2 % 7] where id % 17 = $1 % 17`,
 	`update action set state = (array['open', 'acknowledged', 'done', 'closed'])[1 + $2 % 4],
-	        acked_at = case when $2 % 4 > 0 then now() end, closed_reason = case when $2 % 8 = 3 then 'match_gone' else '' end where id % 19 = $1 % 19`,
+	        acked_at = case when $2 % 4 > 0 then now() end, done_at = case when $2 % 4 = 2 then now() end, closed_reason = case when $2 % 8 = 3 then 'match_gone' else '' end where id % 19 = $1 % 19`,
+	`update action set done_at = case when $2 % 5 > 0 then now() - $2 * interval '1 hour' end, owner = (array['P', 'Q'])[1 + $2 % 2] where id % 3 = $1 % 3`,
+	`update match set erased_at = case when $2 % 3 = 0 then now() end where id % 14 = $1 % 14`,
+	`insert into revision (incident, number, status, kind, reported_at, occurred_from, body, digest, disposition, receipt)
+	 select id, 2, 'live', 'incident', now(), now(), '{}', '', 'matched', '00000000-0000-0000-0000-000000000001' from incident where id % 10 = $1 % 10 and $2 > 0 on conflict do nothing`,
+	`update match m set revision = 1 + $2 % 2 where id % 8 = $1 % 8 and exists (select 1 from revision r where r.incident = m.incident and r.number = 1 + $2 % 2)`,
 	`update action set level = $2 % 3 where id % 13 = $1 % 13`,
 	`update action set pdu = (array['N03SW1', 'WPTGWT'])[1 + $2 % 2] where id % 29 = $1 % 29`,
 	`insert into decision (action, outcome, rationale, risk_changed, manager_consulted, consulted_at, countersign_needed, by)
@@ -140,6 +145,7 @@ func TestTheSumsAreWhatTheRecordComesToHoweverItChanges(t *testing.T) {
 		"delete from counted where match = (select min(match) from counted)",
 		"update tally_time set micros[1] = micros[1] - 1 where (span, start) = (select span, start from tally_time limit 1)",
 		"update milestone set counted_guard = counted_guard + 1",
+		"insert into reviewed select id, match, person, pdu, owner, 'arrest', 'p', now() from action where rule = 'transfer_match' limit 1",
 	} {
 		pgtest.Exec(t, s.DB, harm)
 		if m, err := s.DB.Miscounted(ctx); err != nil || !m.Any() {
