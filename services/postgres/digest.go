@@ -61,11 +61,13 @@ func (db *DB) Digest(ctx context.Context, viewer casework.AccountID, pdu string,
 		  from match m
 		  join revision r on r.incident = m.incident and r.number = m.revision
 		  join person q on q.id = m.person
-		  join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
 		 where m.found_at >= @from
 		   and m.found_at < @to
 		   and m.state in ('open', 'unsure', 'confirmed')
-		   and p.pdu = @pdu
+		   and @pdu = case
+		                when q.merged_into is null then q.pdu -- nearly everybody: looked up once
+		                else (select p.pdu from person p where p.id = current_person(q.id))
+		              end
 		   and `+actionShown+`
 		   and (@after = 0
 		        or (array_position(array['urgent', 'high', 'standard'], m.priority), not r.domestic_abuse, m.id)

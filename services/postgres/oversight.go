@@ -126,16 +126,19 @@ func (db *DB) addWork(ctx context.Context, viewer casework.AccountID, of []Workl
 	return err
 }
 
-// overseenPeople are those who are now in a team that the viewer manages or a PDU
-// that they head. They are asked for once, for a team is a small part of its
-// PDU's work; overseenAction says of an action, a, that it is about one of them.
-const overseenPeople = `
-		overseen as materialized (
+// managedPeople are those who are now in a team that the viewer manages.
+const managedPeople = `
 		  select p.id
 		    from account_role g
 		    join person p on p.team = g.scope and p.merged_into is null
 		   where g.account = @viewer
-		     and g.role = 'manager'
+		     and g.role = 'manager'`
+
+// overseenPeople are those, and those in a PDU that the viewer heads. They are
+// asked for once, for a team is a small part of its PDU's work; overseenAction
+// says of an action, a, that it is about one of them.
+const overseenPeople = `
+		overseen as materialized (` + managedPeople + `
 		   union all
 		  select p.id
 		    from account_role g
@@ -153,6 +156,30 @@ const overseenPeople = `
 		)`
 
 const overseenAction = `(a.person in (select id from overseen)) is true`
+
+// managedOrHeaded and overseenOne say the same where a head is shown the first of
+// many: to ask about each takes less than to list the thousands of a PDU.
+const managedOrHeaded = `
+		managed as materialized (` + managedPeople + `
+		),
+		merged as materialized (
+		  select id
+		    from person
+		   where merged_into is not null
+		)`
+
+const overseenOne = `
+		(   a.person in (select id from managed)
+		 or (   exists (select 1 from account_role where account = @viewer and role = 'head')
+		     or a.person in (select id from merged))
+		and exists (
+		      select 1
+		        from person q
+		        join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
+		        join account_role g on g.account = @viewer
+		       where q.id = a.person
+		         and (   (g.role = 'manager' and g.scope = p.team)
+		              or (g.role = 'head' and g.scope = p.pdu))))`
 
 // TeamActions are the open actions of the practitioners whom a viewer manages
 // or heads, what is due first leading. Owner narrows them to one practitioner.

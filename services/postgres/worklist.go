@@ -187,7 +187,7 @@ func (db *DB) ActionCount(ctx context.Context, viewer casework.AccountID) (Actio
 // manager or head, the most escalated first.
 func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit int) ([]ActionItem, error) {
 	rows, _ := db.pool.Query(ctx, `
-		with`+overseenPeople+`,
+		with`+managedOrHeaded+`,
 		page as materialized (
 		  select x.*
 		    from unnest(`+overseenPDUs+`) s (pdu)
@@ -198,7 +198,7 @@ func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit in
 		            where a.pdu = s.pdu
 		              and a.state in ('open', 'acknowledged')
 		              and a.level > 0
-		              and `+overseenAction+`
+		              and `+overseenOne+`
 		              and `+actionShown+`
 		            order by a.level desc, a.next_due, a.id
 		            limit @limit) x
@@ -406,12 +406,12 @@ func (db *DB) Countersignatures(ctx context.Context, viewer casework.AccountID, 
 		     and d.flagged_at is null
 		     and not exists (select 1 from decision n where n.action = d.action and n.id > d.id)
 		     and (d.at, d.id) > (@at, @id)
-		     and ` + overseenAction + `
+		     and ` + overseenOne + `
 		     and ` + actionShown + `
 		   order by d.at, d.id
 		   limit @limit`
 	rows, _ := db.pool.Query(ctx, `
-		with`+overseenPeople+`,
+		with`+managedOrHeaded+`,
 		needed as materialized (
 		  select d.id
 		    from decision d
