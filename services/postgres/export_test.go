@@ -36,5 +36,8 @@ func (db *DB) EventsOf(ctx context.Context, t *testing.T, commit bool, payloads 
 // SpansOf is period.cover, by the numbers of its days.
 func SpansOf(from, to int) (lengths, starts, signs []int) { return period{from, to}.cover() }
 
+// TimeStep is the end of the step of a time.
+func TimeStep(seconds float64) float64 { return timeStep(seconds) }
+
 // Passing says of an error of the database that the same may succeed later.
 func Passing(err error) bool { return passing(codeOf(err)) }

@@ -108,11 +108,12 @@ const ofTeam = `
 		        or s.counted_guard < 0 and -s.counted_guard not in (select unnest(@rivalled::bigint[])))`
 
 // teamTimes are those of one team, which has no sums: its work is little enough
-// to be read, a month at a time.
+// to be read, a season at a time.
 func (t *tallies) teamTimes(ctx context.Context, p period, priority casework.Priority, team string) (map[clocked]steps, error) {
+	const season = 92
 	all := map[clocked]steps{}
-	for from := p.from; from < p.to && team != ""; from += 30 {
-		part := period{from, min(from+30, p.to)}
+	for from := p.from; from < p.to && team != ""; from += season {
+		part := period{from, min(from+season, p.to)}
 		err := t.steps(ctx, all, 1, ofTeam, pgx.NamedArgs{"team": team, "from": part.starts(), "to": part.ends(), "priority": priority})
 		if err != nil {
 			return nil, fmt.Errorf("read the times of a team: %w", err)

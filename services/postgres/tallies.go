@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -258,23 +259,42 @@ func (t *tallies) times(ctx context.Context, p period, priority casework.Priorit
 	return all, nil
 }
 
-// steps adds milestones up one by one, or takes them off.
+// steps adds milestones up one by one, or takes them off. They are put in their
+// steps here: there it takes several times as long as reading them.
 func (t *tallies) steps(ctx context.Context, to map[clocked]steps, sign int, which string, args pgx.NamedArgs) error {
 	rows, _ := t.tx.Query(ctx, `
-		select s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds), count(*)::int, sum(round(c.seconds * 1e6)::bigint)::bigint
-		  from (select s.pdu, s.stage, s.priority, s.elapsed_seconds, s.working_seconds from milestone s`+which+`) s
-		 cross join lateral (values (true, s.elapsed_seconds), (false, s.working_seconds)) c (elapsed, seconds)
-		 group by s.pdu, s.stage, s.priority, c.elapsed, time_step(c.seconds)`, asAsked, t.args(args))
+		select s.pdu, s.stage, s.priority, array_agg(s.elapsed_seconds), array_agg(s.working_seconds)
+		  from milestone s`+which+`
+		 group by s.pdu, s.stage, s.priority`, asAsked, t.args(args))
 	var k clocked
-	var upto float64
-	var n int
-	var micros int64
-	_, err := pgx.ForEachRow(rows, []any{&k.PDU, &k.Stage, &k.Priority, &k.Elapsed, &upto, &n, &micros}, func() error {
-		if to[k] == nil {
-			to[k] = steps{}
+	var elapsed, working []float64
+	_, err := pgx.ForEachRow(rows, []any{&k.PDU, &k.Stage, &k.Priority, &elapsed, &working}, func() error {
+		for _, k.Elapsed = range []bool{true, false} {
+			if to[k] == nil {
+				to[k] = steps{}
+			}
+			took := working
+			if k.Elapsed {
+				took = elapsed
+			}
+			for _, seconds := range took {
+				to[k].add(timeStep(seconds), sign, int64(sign)*int64(math.RoundToEven(seconds*1e6)))
+			}
 		}
-		to[k].add(upto, sign*n, int64(sign)*micros)
 		return nil
 	})
 	return err
+}
+
+// timeStep is the end of the step of a time, as the function time_step gives it.
+func timeStep(seconds float64) float64 {
+	wide := 86400.0
+	for _, w := range [...]struct{ upto, wide float64 }{{1, 0.02}, {10, 0.2}, {60, 1}, {600, 10}, {3600, 60}, {14400, 300},
+		{43200, 900}, {172800, 3600}, {1209600, 14400}} {
+		if seconds <= w.upto {
+			wide = w.wide
+			break
+		}
+	}
+	return math.Ceil(seconds/wide) * wide
 }

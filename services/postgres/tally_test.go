@@ -118,6 +118,16 @@ func TestTheSumsAreWhatTheRecordComesToHoweverItChanges(t *testing.T) {
 	if err := s.DB.CountAll(ctx); err != nil {
 		t.Fatal(err)
 	}
+	var seconds, ends []float64
+	for range 2000 {
+		seconds = append(seconds, math.Pow(10, dice.Float64()*10-3), float64(dice.IntN(2_000_000)), float64(dice.IntN(100_000))/50)
+	}
+	for _, one := range seconds {
+		ends = append(ends, postgres.TimeStep(one))
+	}
+	if n := pgtest.One[int](t, s.DB, "select count(*) from unnest($1::float8[], $2::float8[]) x (seconds, ends) where time_step(seconds) <> ends", seconds, ends); n != 0 {
+		t.Errorf("seed %d: %d times fall in another step here than there", seed, n)
+	}
 	compare("at first")
 	for round := range 4 {
 		for range 6 {
