@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -68,6 +70,9 @@ const (
 	queryMark = 50 * time.Millisecond
 )
 
+// somePages narrows BenchmarkPages: whoever mends one page need not wait for all.
+var somePages = flag.String("pages", "", "only those of BenchmarkPages whose path, or POST- and name, match this `expression`")
+
 // BenchmarkPages times every page and the forms that are sent most, from the
 // request to the last byte, with 100,000 open and 1,000,000 closed matches of
 // 16,000 people in two PDUs, one in fifty of them restricted, and a million
@@ -87,10 +92,15 @@ func BenchmarkPages(b *testing.B) {
 		return string(notes)
 	})
 	var ids numbers
-	if err := json.Unmarshal([]byte(notes), &ids); err != nil {
+	err := json.Unmarshal([]byte(notes), &ids)
+	if err != nil {
 		b.Fatal(err)
 	}
-	newWalk(b, scene.On(b, db), ids).all(b)
+	w := newWalk(b, scene.On(b, db), ids)
+	if w.only, err = regexp.Compile(*somePages); err != nil {
+		b.Fatal(err)
+	}
+	w.all(b)
 }
 
 // walk is a desk that is looked at page by page.
@@ -100,6 +110,7 @@ type walk struct {
 	server  *httptest.Server
 	clients map[string]*http.Client // one sign-in each, for those are limited
 	witness *slowest
+	only    *regexp.Regexp
 	ids     numbers
 	floor   time.Duration
 	over    []string
@@ -182,6 +193,9 @@ func (w *walk) all(b *testing.B) {
 			}
 		}
 		for n, path := range paths {
+			if !w.only.MatchString(path) {
+				continue
+			}
 			role := w.slowest(b, r, path)
 			if role == "" && n == 0 {
 				b.Errorf("%s: shown to no role", path)
@@ -301,6 +315,9 @@ func (w *walk) forms(b *testing.B) {
 	decisions := list(`select d.id::text from decision d join action a on a.id = d.action join action c on c.incident = a.incident and c.rule = 'countersign_decision'
 		where d.countersign_needed and d.countersigned_at is null and a.pdu = 'N03SW1' order by d.id desc`)
 	send := func(name, role, path string, ids []string, form url.Values, seen bool) {
+		if !w.only.MatchString("POST-" + name) {
+			return
+		}
 		b.Run("POST-"+name, func(b *testing.B) {
 			ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" && strings.Contains(path, "{id}/") })
 			if len(ids) < 8 {
