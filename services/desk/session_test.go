@@ -58,6 +58,16 @@ func TestSigningInChangesTheTokenAndSigningOutEndsIt(t *testing.T) {
 	if token == "planted" {
 		t.Error("the token planted before signing in was kept")
 	}
+	// Nor one that is known here: whoever planted it, having signed in with it, is
+	// not signed in as the next.
+	known := w.as(t, "practitioner").client.Jar.Cookies(site)[0]
+	next, other := w.visitor(t), w.visitor(t)
+	next.client.Jar.SetCookies(site, []*http.Cookie{known})
+	next.post("/sign-in", "persona", "persona:administrator").status(http.StatusOK)
+	other.client.Jar.SetCookies(site, []*http.Cookie{known})
+	if p := other.get("/matches"); p.request != "/sign-in" {
+		t.Error("the token planted before signing in is signed in")
+	}
 	if n := w.rows("session where token = $1", token); n != 0 {
 		t.Error("the token itself is in the table, not its hash")
 	}
@@ -185,9 +195,28 @@ func TestEveryAnswerTellsTheBrowserWhatItNeverDoes(t *testing.T) {
 			}
 		}
 	}
+	// No script has the session, nor another site's form, nor another host.
+	u.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	given := u.post("/sign-in", "persona", "persona:administrator").header.Get("Set-Cookie")
+	for _, want := range []string{"__Host-session=", "; Path=/;", "; HttpOnly", "; Secure", "; SameSite=Lax"} {
+		if !strings.Contains(given, want) {
+			t.Errorf("the session's cookie lacks %s", want)
+		}
+	}
+	if strings.Contains(given, "Domain") || strings.Contains(given, "Max-Age") || strings.Contains(given, "Expires") {
+		t.Error("the session's cookie is for other hosts, or outlives the browser")
+	}
 	first, second := u.get("/sign-in").header, u.get("/sign-in").header
 	if first.Get("Content-Security-Policy") == second.Get("Content-Security-Policy") {
 		t.Error("two answers have the same nonce")
+	}
+	// What may run says so by the nonce of its answer, and nothing else may.
+	page := u.get("/sign-in")
+	_, nonce, _ := strings.Cut(page.header.Get("Content-Security-Policy"), "'nonce-")
+	nonce, _, _ = strings.Cut(nonce, "'")
+	page.count("script", page.Find("script[nonce='"+nonce+"']").Length())
+	if page.Find("script").Length() == 0 || page.Find("[onclick], [onload], [style], script:not([nonce])").Length() != 0 {
+		t.Error("a page has no script, or one that is not of its answer")
 	}
 	if first.Get("Cache-Control") != "no-store" {
 		t.Error("a page may be cached")

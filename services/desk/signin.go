@@ -167,7 +167,7 @@ func (v *visit) askToSignIn() {
 		return
 	}
 	if err := v.ParseForm(); err != nil {
-		http.Error(v.w, "The form could not be read.", http.StatusBadRequest)
+		v.page(http.StatusBadRequest, "problem", problemPage{Key: "invalid"})
 		return
 	}
 	v.page(http.StatusUnauthorized, "expired", expiredPage{Action: v.URL.Path, Fields: v.PostForm})

@@ -149,6 +149,45 @@ func TestEveryKeyIsUsedAndEveryKeyUsedIsThere(t *testing.T) {
 	}
 }
 
+// unmistakable are words that English cannot do without and Welsh does not have.
+var unmistakable = regexp.MustCompile(`\b(the|you|with|from|this|that|not|for|been|has|have|are)\b`)
+
+// inTheirWords are the places of what people wrote, which is left as it is.
+const inTheirWords = ".desk-prose"
+
+// What a template says goes through the words: nothing stands in it but the
+// languages' own names and what another system calls a thing.
+func TestNoTemplateHasWordsOfItsOwn(t *testing.T) {
+	files, _ := filepath.Glob("*.gohtml")
+	hole := regexp.MustCompile(`(?s)\{\{.*?\}\}`) // a hole: what fills it is not the template's own
+	word := regexp.MustCompile(`\pL{2,}`)
+	own := []string{"English", "Cymraeg", "C204 Police Liaison"}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := goquery.NewDocumentFromReader(strings.NewReader(hole.ReplaceAllString(string(b), "\x01")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Find("*").Not("script").Each(func(_ int, s *goquery.Selection) {
+			text := squeeze(strings.ReplaceAll(s.Clone().Children().Remove().End().Text(), "\x01", " "))
+			if word.MatchString(text) && !slices.Contains(own, text) {
+				t.Errorf("%s says %q in one language", f, text)
+			}
+			for _, name := range []string{"aria-label", "aria-description", "title", "placeholder", "alt"} {
+				if says := s.AttrOr(name, ""); word.MatchString(says) {
+					t.Errorf("%s has %s=%q in one language", f, name, says)
+				}
+			}
+		})
+	}
+	if len(files) < 30 {
+		t.Errorf("got %d templates, want all of them", len(files))
+	}
+}
+
 func TestNothingOnAWelshPageIsLeftInEnglish(t *testing.T) {
 	w := open(t)
 	ids := everything(w)
@@ -178,6 +217,9 @@ func TestNothingOnAWelshPageIsLeftInEnglish(t *testing.T) {
 					return
 				}
 				own := squeeze(s.Clone().Children().Remove().End().Text())
+				if word := unmistakable.FindString(own); word != "" && s.Closest("[lang=en], "+inTheirWords).Length() == 0 {
+					t.Errorf("%s as %s: something is in English, for it says %q", at, role, word)
+				}
 				if key, ok := english[own]; ok && !same[own] {
 					t.Errorf("%s as %s: %s is in English", at, role, key)
 				}
