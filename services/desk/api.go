@@ -32,6 +32,7 @@ func (d *Desk) apiRoutes() []route {
 		{pattern: "GET /v1/replies/{id}", rule: access.ReadMatches, handle: apiReply, view: "API_READ_REPLY"},
 		{pattern: "POST /v1/replies/{id}/opening", rule: access.ReadMatches, handle: apiOpenReply},
 		{pattern: "POST /v1/replies/{id}/reading", rule: access.ReadMatches, handle: apiReadReply},
+		{pattern: "POST /v1/search", rule: access.ReadMatches, handle: apiFind},
 		{pattern: "GET /v1/people/{id}/timeline", rule: access.ReadMatches, handle: apiTimeline, view: "API_READ_TIMELINE"},
 	}
 }

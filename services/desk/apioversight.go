@@ -26,6 +26,7 @@ func (d *Desk) apiOversight() []route {
 		{pattern: "POST /v1/staff/{code}/covers", rule: access.Decide, handle: apiCover},
 		{pattern: "POST /v1/covers/{id}/end", rule: access.Decide, handle: apiEndCover},
 		{pattern: "GET /v1/trail", rule: access.ReadTrail, handle: apiTrail, view: "API_READ_TRAIL"},
+		{pattern: "POST /v1/trail/lookup", rule: access.ReadTrail, handle: apiLookUp},
 		{pattern: "POST /v1/trail/verification", rule: access.ReadTrail, handle: apiVerify},
 		{pattern: "GET /v1/forces", rule: access.Operate, handle: apiForces},
 	}
@@ -275,10 +276,33 @@ func apiTrail(v *visit) error {
 	all := []map[string]any{}
 	for _, l := range lines {
 		all = append(all, map[string]any{"id": l.ID, "at": l.At, "actor": l.Actor, "what": l.What, "service": l.Service, "subjectType": l.SubjectType,
-			"subjectId": l.SubjectID, "correlationId": l.Correlation, "details": l.Details, "sealed": l.Sealed})
+			"subjectId": l.SubjectID, "correlationId": l.Correlation, "details": l.Details, "sealed": l.Sealed, "actorName": l.Name})
 	}
 	v.viewed("trail", "", map[string]any{"type": f.SubjectType, "subject": f.SubjectID})
 	return v.answer(http.StatusOK, map[string]any{"trail": all})
+}
+
+// apiLookUp is what the trail calls a person or a user.
+func apiLookUp(v *visit) error {
+	var asked struct {
+		Called string `json:"called"`
+	}
+	if err := v.body(&asked); err != nil {
+		return err
+	}
+	person, users, err := v.lookUp(strings.TrimSpace(asked.Called))
+	if err != nil {
+		return err
+	}
+	found := []map[string]any{}
+	for _, u := range users {
+		found = append(found, map[string]any{"actor": u.Subject, "name": u.Name})
+	}
+	body := map[string]any{"users": found}
+	if person != 0 {
+		body["person"] = person
+	}
+	return v.answer(http.StatusOK, body)
 }
 
 func apiVerify(v *visit) error {

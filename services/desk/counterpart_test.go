@@ -86,6 +86,9 @@ var counterparts = map[string]string{
 	"POST /staff/{code}/cover": "POST /v1/staff/{code}/covers",
 	"POST /covers/{id}/end":    "POST /v1/covers/{id}/end",
 	"GET /trail":               "GET /v1/trail",
+	"POST /trail/find":         "POST /v1/trail/lookup",
+	"GET /find":                "- a form",
+	"POST /find":               "POST /v1/search",
 	"POST /trail/verify":       "POST /v1/trail/verification",
 	"GET /forces":              "GET /v1/forces",
 	"GET /people/{id}":         "GET /v1/people/{id}/timeline",
@@ -149,6 +152,16 @@ func theRestOfTheDesk(w *world, as func(string) program) {
 	}
 	admin.get("/matches").status(http.StatusOK).count("select[name=band] option[value=certain][selected]", 1) // the page has it too
 	admin.call("GET", "/v1/assignees", "", 200)
+	if got := admin.call("POST", "/v1/search", `{"of":"`+w.read("select reference from incident where id = $1", waiting.Incident)+`"}`, 200)["matches"].([]any); len(got) != 1 {
+		t.Errorf("got %d matches of a reference, want 1", len(got))
+	}
+	admin.call("POST", "/v1/search", `{"of":"X000000"}`, 404)
+	if w.rows("audit where what = 'API_READ_FIND'") != 1 {
+		t.Error("the search is not on the trail")
+	}
+	if got := as("auditor").call("POST", "/v1/trail/lookup", `{"called":"ada admin"}`, 200)["users"].([]any); len(got) != 1 {
+		t.Errorf("got %d users of one name, want 1", len(got))
+	}
 	lock := path("/v1/matches/%d/lock", waiting.Match)
 	admin.call("POST", lock, "", 200)
 	if got := head.call("POST", lock, "", 200)["lock"].(map[string]any); got["mine"] != false || got["by"] != "Ada Administrator" {

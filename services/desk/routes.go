@@ -86,9 +86,12 @@ func (d *Desk) routes() []route {
 		{pattern: "POST /covers/{id}/end", rule: access.Decide, handle: endCover},
 
 		{pattern: "GET /trail", rule: access.ReadTrail, handle: trail, view: "PAGE_VIEW_TRAIL"},
+		{pattern: "POST /trail/find", rule: access.ReadTrail, handle: lookUp, view: "PAGE_VIEW_TRAIL"},
 		{pattern: "POST /trail/verify", rule: access.ReadTrail, handle: verifyTrail},
 		{pattern: "GET /forces", rule: access.Operate, handle: forces},
 
+		{pattern: "GET /find", rule: access.ReadMatches, handle: find},
+		{pattern: "POST /find", rule: access.ReadMatches, handle: findNow},
 		{pattern: "GET /people/{id}", rule: access.ReadMatches, handle: person, view: "PAGE_VIEW_PERSON"},
 	}
 	return slices.Concat(pages, d.apiRoutes(), d.apiOversight(), d.apiWork(), d.apiReports())
@@ -124,6 +127,7 @@ func (v *visit) navigation() []navItem {
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
 		{"nav.escalated", "/escalated", access.Oversee},
+		{"nav.find", "/find", access.ReadMatches},
 		{"nav.oversight", "", access.Inspect},
 		{"nav.trail", "/trail", access.ReadTrail},
 		{"nav.forces", "/forces", access.Operate},

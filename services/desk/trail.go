@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
 
@@ -18,18 +21,20 @@ type trailPage struct {
 	First bool
 	Proof *postgres.AuditProof
 	Types []string
+	Users []postgres.User // who are called what was asked for
+	Asked string
 }
 
 var trailFields = []string{"actor", "what", "type", "subject"}
 
 // trail searches the audit trail. It holds ids and codes alone, and so does
 // this page.
-func trail(v *visit) error { return v.trailPage(nil) }
+func trail(v *visit) error { return v.trailPage(trailPage{}) }
 
-func (v *visit) trailPage(proof *postgres.AuditProof) error {
+func (v *visit) trailPage(p trailPage, wrong ...fieldError) error {
 	q := v.URL.Query()
-	p := trailPage{Form: map[string]string{}, First: !q.Has("below"), Proof: proof,
-		Types: []string{"person", "match", "action", "decision", "staff", "incident"}}
+	p.Form, p.First = map[string]string{}, !q.Has("below")
+	p.Types = []string{"person", "match", "action", "decision", "staff", "incident"}
 	kept := url.Values{}
 	for _, name := range trailFields {
 		if value := strings.TrimSpace(q.Get(name)); value != "" {
@@ -38,13 +43,16 @@ func (v *visit) trailPage(proof *postgres.AuditProof) error {
 		}
 	}
 	f, mistakes := v.trailFilter(p.Form)
+	if len(mistakes) == 0 {
+		mistakes = wrong
+	}
 	for _, end := range dayEnds {
 		if form := p.Form; form[end] != "" {
 			kept.Set(end, form[end])
 		}
 	}
 	below, _ := strconv.ParseInt(q.Get("below"), 10, 64)
-	if len(mistakes) == 0 {
+	if len(mistakes) == len(wrong) {
 		lines, err := v.DB.Trail(v.Context(), f, below, 2*rows+1)
 		if err != nil {
 			return err
@@ -95,7 +103,43 @@ func verifyTrail(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.trailPage(&proof)
+	return v.trailPage(trailPage{Proof: &proof})
+}
+
+// lookUp finds for an auditor what the trail calls somebody: a person by CRN, a
+// user by name. Both are sent in a form, for no address holds either.
+func lookUp(v *visit) error {
+	asked := v.field("called")
+	person, users, err := v.lookUp(asked)
+	switch {
+	case errors.Is(err, casework.ErrNotFound):
+		return v.trailPage(trailPage{Asked: asked}, fieldError{"called", "trail.wrong.called"})
+	case err != nil:
+		return err
+	case person != 0:
+		return v.to(fmt.Sprintf("/trail?type=person&subject=%d", person), "")
+	case len(users) == 1:
+		return v.to("/trail?"+url.Values{"actor": {users[0].Subject}}.Encode(), "")
+	}
+	return v.trailPage(trailPage{Asked: asked, Users: users})
+}
+
+// mostUsers is how many who are called alike are shown.
+const mostUsers = 20
+
+func (v *visit) lookUp(called string) (casework.PersonID, []postgres.User, error) {
+	if called == "" || tooLong(called) {
+		return 0, nil, casework.ErrNotFound
+	}
+	person, err := v.DB.NumberOf(v.Context(), v.me.ID, strings.ToUpper(called))
+	if err == nil || !errors.Is(err, casework.ErrNotFound) {
+		return person, nil, err
+	}
+	users, err := v.DB.Users(v.Context(), called, mostUsers)
+	if err == nil && len(users) == 0 {
+		err = casework.ErrNotFound
+	}
+	return 0, users, err
 }
 
 func (v *visit) proveTrail() (postgres.AuditProof, error) {

@@ -20,6 +20,17 @@ func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
 	welsh := w.as(t, "auditor")
 	welsh.get("/language/cy")
 	welsh.get(path("/trail?type=match&subject=%d", m.Match)).sees("tr[data-line]", "Agorwyd tudalen: pâr").sees("tr[data-line] ul", "digwyddiad: ").seesNot("tr[data-line] ul", "incident")
+	// Codes of ours and times are in words, inside of what is inside of it too.
+	pgtest.Exec(t, w.DB, `insert into audit (at, actor, what, service, subject_type, subject_id, details) values (now(), 'test', 'TEST', 'test', 'REGISTER', '7',
+		'{"kind": "full", "changes": {"started": 16000}, "starts": "2026-03-09T09:00:00Z", "date": "2026-03-08", "filter": {"band": "certain", "sort": "-found"},
+		  "item": "consider_marac", "toRole": "manager", "answers": {"aware": "pass"}, "made": "up"}')`)
+	page = u.get("/trail?what=TEST").count("tr[data-line]", 1).sees("tr[data-line] td:last-child a", "register 7")
+	for _, said := range []string{"kind: full extract", "changes: supervision began 16000", "starts: 9 March 2026 at 9am", "date: 8 March 2026",
+		"filter: Match Certain; sort by when found, the other way round", "what was asked: Consider a referral to MARAC", "to the part: Manager (SPO)",
+		"answers: Was the practitioner aware of the incident in time? Pass", "made: up"} {
+		page.sees("tr[data-line] ul", said)
+	}
+	welsh.get("/trail?what=TEST").sees("tr[data-line] ul", "echdyniad llawn").sees("tr[data-line] ul", "9 Mawrth 2026 am 9yb").seesNot("tr[data-line] ul", "certain")
 	u.get("/trail?type=person&subject=999999").count("tr[data-line]", 0)
 	u.get("/trail?actor=persona:administrator&what=SIGNED_IN").count("tr[data-line]", 1)
 	u.get("/trail?actor=persona:nobody").sees("main", "Nothing on the trail fits")

@@ -31,6 +31,7 @@ type TrailLine struct {
 	Correlation string
 	Details     json.RawMessage
 	Sealed      bool
+	Name        string // of the account that it was, where it was one
 }
 
 // Trail lists lines of the trail, the newest first, from below a number on
@@ -42,24 +43,33 @@ func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) 
 		args["to"] = time.Now().Add(time.Hour)
 	}
 	// Of a person, what is about their matches, actions and decisions is theirs too.
-	about := `(@type = '' or a.subject_type = @type) and (@subject = '' or a.subject_id = @subject)`
+	whose, about := ``, `(@type = '' or a.subject_type = @type) and (@subject = '' or a.subject_id = @subject)`
 	if person, err := strconv.ParseInt(f.SubjectID, 10, 64); err == nil && f.SubjectType == "person" {
 		args["person"] = person
 		about = `(a.subject_type, a.subject_id) in (
-		       select 'person', @person::bigint::text
+		       select 'person', r.id::text from records r
 		        union all
-		       select 'match', m.id::text from match m where m.person = @person
+		       select 'match', m.id::text from records r join match m on m.person = r.id
 		        union all
-		       select 'action', t.id::text from action t where t.person = @person
+		       select 'action', t.id::text from records r join action t on t.person = r.id
 		        union all
-		       select 'decision', d.id::text from decision d join action t on t.id = d.action where t.person = @person
+		       select 'decision', d.id::text from records r join action t on t.person = r.id join decision d on d.action = t.id
 		        union all
-		       select 'sampled', o.id::text from sample_item o join action t on t.id = o.action where t.person = @person)`
+		       select 'sampled', o.id::text from records r join action t on t.person = r.id join sample_item o on o.action = t.id)`
+		whose = `with recursive records(id) as ( -- what was done under a number that was merged since is theirs
+		  select current_person(@person)
+		  union
+		  select p.id
+		    from records
+		    join person p on p.merged_into = records.id
+		)`
 	}
-	rows, _ := db.pool.Query(ctx, `
+	rows, _ := db.pool.Query(ctx, whose+`
 		select a.id, a.at, a.actor, a.what, a.service, a.subject_type, a.subject_id, a.correlation, a.details,
-		       exists (select 1 from audit_seal s where s.audit = a.id)
+		       exists (select 1 from audit_seal s where s.audit = a.id),
+		       coalesce(u.name, '')
 		  from audit a
+		  left join account u on u.subject = a.actor
 		 where (@below = 0 or a.id < @below)
 		   and (@actor = '' or a.actor = @actor)
 		   and (@what = '' or a.what = @what)

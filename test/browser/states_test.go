@@ -137,6 +137,9 @@ func stage(w *world) []state {
 		{name: "second-looks", who: "second administrator", path: "/second-looks"},
 		{name: "match-held", who: "second administrator", path: at("/matches/%d", open.Match)},
 
+		{name: "find", who: "second administrator", path: "/find"},
+		{name: "find-none", who: "second administrator", path: "/find", do: filled("main form", "of", "X000000"), shows: mistakes},
+
 		{name: "queue-empty", who: "gwent administrator", path: "/matches"},
 		{name: "transfers-none", who: "gwent administrator", path: "/transfers"},
 		{name: "digest-none", who: "gwent administrator", path: "/digest/" + scene.Gwent + "/" + today},
@@ -219,6 +222,8 @@ func stage(w *world) []state {
 		{name: "home-auditor", who: "auditor", path: "/"},
 		{name: "trail", who: "auditor", path: "/trail"},
 		{name: "trail-none", who: "auditor", path: "/trail?actor=nobody+at+all"},
+		{name: "trail-users", who: "auditor", path: "/trail", do: filled("form.desk-lookup", "called", "administrator"), shows: ".desk-users"},
+		{name: "trail-unknown", who: "auditor", path: "/trail", do: filled("form.desk-lookup", "called", "nobody at all"), shows: mistakes},
 		{name: "trail-mistakes", who: "auditor", path: "/trail?from=2026-02-31", shows: mistakes},
 		{name: "trail-verified", who: "auditor", path: "/trail", do: send("form[action='/trail/verify']"), shows: banner},
 		{name: "inspection-all", who: "auditor", path: "/inspection"},
