@@ -17,7 +17,9 @@ func TestWhatSomebodyNamesOnTheTelephoneIsFoundAsFarAsItIsTheirs(t *testing.T) {
 	crn := w.read("select crn from person where id = $1", p)
 	reference := w.read("select reference from incident where id = $1", m.Incident)
 	admin := w.as(t, "administrator")
-	at := func(u *user, of string) *page { return u.get("/find").status(http.StatusOK).submit("main form", "of", of) }
+	at := func(u *user, of string) *page {
+		return u.get("/find").status(http.StatusOK).submit("main form", "of", of)
+	}
 	for _, one := range []struct{ of, h1 string }{{" " + crn + " ", "Rhys Tester"}, {reference, "Is this the same person?"}} {
 		at(admin, one.of).status(http.StatusOK).sees("h1", one.h1)
 	}
