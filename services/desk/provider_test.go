@@ -185,6 +185,13 @@ func TestAnUnsoundAnswerSignsNobodyIn(t *testing.T) {
 	p.spoil = nil
 	u := w.visitor(t)
 	u.get("/sign-in/callback?code=the+code&state=made+up").status(http.StatusForbidden)
+	// Nor the answer to somebody else's question, while one of their own is open.
+	u.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	u.get("/sign-in/provider").status(http.StatusSeeOther)
+	u.get("/sign-in/callback?code=the+code&state=made+up").status(http.StatusForbidden)
+	if at := u.get("/matches").header.Get("Location"); !strings.HasPrefix(at, "/sign-in") {
+		t.Errorf("got to %q, want to be asked to sign in", at)
+	}
 	pgDisable(w)
 	w.visitor(t).get("/sign-in/provider").status(http.StatusForbidden)
 }

@@ -22,6 +22,18 @@ func TestAPersonaCannotSignInOutsideTheDemo(t *testing.T) {
 	}
 }
 
+// Who has a work account signs in with it, in a demo too.
+func TestAWorkAccountIsNoPersonaOfADemo(t *testing.T) {
+	w := open(t)
+	w.read("with it as (insert into account (subject, name) values ('u-42', 'Real Person') returning id) select id::text from it")
+	u := w.visitor(t)
+	u.get("/sign-in").seesNot("main", "Real Person")
+	u.post("/sign-in", "persona", "u-42").status(http.StatusUnprocessableEntity)
+	if p := u.get("/matches"); p.request != "/sign-in" {
+		t.Errorf("got to %s, want /sign-in", p.request)
+	}
+}
+
 // Whoever looks at a demo finds somebody whose page is not empty.
 func TestADemoOffersWhoHasSomethingToDo(t *testing.T) {
 	w := open(t)
