@@ -26,7 +26,7 @@ func (d *Desk) apiOversight() []route {
 		{pattern: "POST /v1/staff/{code}/covers", rule: access.Decide, handle: apiCover},
 		{pattern: "POST /v1/covers/{id}/end", rule: access.Decide, handle: apiEndCover},
 		{pattern: "GET /v1/trail", rule: access.ReadTrail, handle: apiTrail, view: "API_READ_TRAIL"},
-		{pattern: "POST /v1/trail/lookup", rule: access.ReadTrail, handle: apiLookUp},
+		{pattern: "POST /v1/trail/lookup", rule: access.ReadTrail, handle: apiLookUp, view: "API_READ_TRAIL"},
 		{pattern: "POST /v1/trail/verification", rule: access.ReadTrail, handle: apiVerify},
 		{pattern: "GET /v1/forces", rule: access.Operate, handle: apiForces},
 	}
@@ -301,6 +301,7 @@ func apiLookUp(v *visit) error {
 	body := map[string]any{"users": found}
 	if person != 0 {
 		body["person"] = person
+		v.viewed("person", person, nil)
 	}
 	return v.answer(http.StatusOK, body)
 }
