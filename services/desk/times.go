@@ -138,20 +138,36 @@ func (timesPage) Priorities() []casework.Priority {
 }
 
 // took says how long something took: on the wall clock, or in working time,
-// whose day has eight hours.
+// whose day has eight hours. What is over a target has to read as more than it,
+// so that from an hour on it is said in two units.
 func (w words) took(d time.Duration, elapsed bool) string {
 	const workday = 8 * time.Hour
 	switch {
+	case d == 0 && !elapsed:
+		return w.say("took.none")
 	case d < time.Second:
 		return w.say("took.atonce")
 	case d < time.Minute:
 		return w.count("span.seconds", int(d.Round(time.Second).Seconds()))
-	case d < time.Hour:
+	case d.Round(time.Minute) < time.Hour:
 		return w.count("span.minutes", int(d.Round(time.Minute).Minutes()))
-	case elapsed:
-		return w.span(d)
-	case d < 2*workday:
-		return w.count("span.hours", int(d.Round(time.Hour).Hours()))
 	}
-	return w.count("span.workdays", int(d.Round(workday)/workday))
+	large, long := "span.days", 24*time.Hour
+	if !elapsed {
+		large, long = "span.workdays", workday
+	}
+	if d.Round(time.Minute) < 2*long {
+		return w.both("span.hours", time.Hour, "span.minutes", time.Minute, d)
+	}
+	return w.both(large, long, "span.hours", time.Hour, d)
+}
+
+// both is a length of time in a large unit and the rest of it in a small one.
+func (w words) both(large string, long time.Duration, small string, short, d time.Duration) string {
+	d = d.Round(short)
+	said := w.count(large, int(d/long))
+	if rest := int(d % long / short); rest > 0 {
+		said += " " + w.count(small, rest)
+	}
+	return said
 }

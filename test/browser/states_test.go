@@ -107,6 +107,7 @@ func stage(w *world) []state {
 		{name: "queue-next", who: "administrator", path: "/matches?state=open&sort=found", do: `document.querySelector('.govuk-pagination__next a').click()`, shows: ".govuk-pagination__prev"},
 		{name: "queue-narrowed", who: "administrator", path: "/matches?band=certain&force=93&due=overdue"},
 		{name: "queue-nobody", who: "administrator", path: "/matches?state=open", do: send(".desk-filtered__list form"), shows: mistakes},
+		{name: "queue-all", who: "administrator", path: "/matches?state=open", do: `document.querySelector('#all').click()`, shows: ".desk-queue tbody tr:first-child input:checked"},
 		{name: "queue-assigned", who: "administrator", path: "/matches?state=open", shows: ".desk-assigned",
 			do: `const f = document.querySelector('.desk-filtered__list form'); const i = f.querySelector('[name=match]'); i.checked = true; i.value = '` + at("%d", dismissed.Match) + `'; f.querySelector('#to').value = 'nobody'; f.requestSubmit()`},
 		{name: "match", who: "administrator", path: at("/matches/%d", open.Match)},

@@ -9,6 +9,14 @@ if (matchMedia('(max-width: 48rem)').matches) {
   for (const filter of document.querySelectorAll('.desk-filter')) filter.open = filter.querySelector('.govuk-error-message') !== null
 }
 
+// One tick for all of a page's matches. Without this script there is none.
+const all = document.querySelector('.desk-all')
+if (all) {
+  const ticks = document.querySelectorAll('input[name=match]')
+  all.hidden = false
+  all.querySelector('input').addEventListener('change', (e) => ticks.forEach((tick) => { tick.checked = e.target.checked }))
+}
+
 const shown = document.querySelectorAll('[data-count]')
 if (shown.length > 0 && window.ReadableStream) {
   const narrowed = document.querySelector('[data-live]')?.dataset.live ?? ''
