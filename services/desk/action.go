@@ -20,7 +20,9 @@ type actionPage struct {
 	MayDecide    bool
 	MayComplete  bool // done by saying so
 	MayReassign  bool
-	MayTelephone bool // say that somebody took it by telephone
+	MayTelephone bool   // say that somebody took it by telephone
+	Back         string // the list that it is on, and what that is called
+	BackKey      string
 	Checklist    []casework.Item
 	Typed        casework.Item // an answer that was not taken, as it was typed
 	Elsewhere    string        // where the action is done, if it is not here
@@ -43,6 +45,14 @@ func (v *visit) action(status int, typed casework.Item, mistakes ...fieldError) 
 		Why:        reasonsOf(a.Why),
 		Incident:   viewIncident(a.MatchView, v.opened(a.Match)),
 		Person:     viewPerson(a.MatchView.Person, a.MatchView.Places),
+	}
+	p.Incident.OpenHref = fmt.Sprintf("/actions/%d/addresses", a.ID)
+	p.Back, p.BackKey = "/actions", "back.actions"
+	switch {
+	case v.me.Has(casework.DutyOfficer) && a.OwnerRole == casework.DutyOfficer:
+		p.Back, p.BackKey = "/duty", "back.duty"
+	case v.victimStaffOnly():
+		p.Back, p.BackKey = "/victims", "back.victims"
 	}
 	switch a.Rule {
 	case "acknowledge_match":

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/reportable-incidents/reportable/services/postgres"
 )
@@ -13,20 +14,32 @@ import (
 var reasons = []string{"safeguarding", "exclusion", "welfare", "referral", "mistaken"}
 
 type addressesPage struct {
-	ID        int64
+	At        string // the page that they are asked from
+	Action    bool
 	Reference string
 	Reasons   []string
 }
 
-// addresses asks why somebody needs to see the addresses that are masked.
+// addresses asks why somebody needs to see the addresses that are masked: of a
+// match or, for those who have something to do and read no matches, of an action.
 func addresses(v *visit) error { return v.addressesPage(http.StatusOK) }
 
 func (v *visit) addressesPage(status int, mistakes ...fieldError) error {
-	m, err := v.readMatch()
+	m, at, err := v.masking()
 	if err != nil {
 		return err
 	}
-	return v.page(status, "addresses", addressesPage{int64(m.ID), m.Incident.Reference, reasons}, mistakes...)
+	return v.page(status, "addresses", addressesPage{at, strings.HasPrefix(at, "/actions/"), m.Incident.Reference, reasons}, mistakes...)
+}
+
+// masking is the match whose addresses are asked for, and the page that it is on.
+func (v *visit) masking() (postgres.MatchView, string, error) {
+	if !strings.HasPrefix(strings.TrimPrefix(v.URL.Path, "/v1"), "/actions/") {
+		m, err := v.readMatch()
+		return m, fmt.Sprintf("/matches/%d", m.ID), err
+	}
+	a, err := v.readAction()
+	return a.MatchView, fmt.Sprintf("/actions/%d", a.ID), err
 }
 
 // openAddresses shows them for a quarter of an hour, and writes on the trail who
@@ -36,7 +49,7 @@ func openAddresses(v *visit) error {
 	if !slices.Contains(reasons, reason) {
 		return v.addressesPage(http.StatusUnprocessableEntity, fieldError{"reason", "addresses.missing"})
 	}
-	m, err := v.readMatch()
+	m, at, err := v.masking()
 	if err != nil {
 		return err
 	}
@@ -44,7 +57,7 @@ func openAddresses(v *visit) error {
 		return err
 	}
 	v.openFor(fmt.Sprint(m.ID))
-	return v.to(fmt.Sprintf("/matches/%d", m.ID), "addresses.done")
+	return v.to(at, "addresses.done")
 }
 
 // openedAddresses writes on the trail who saw a match's addresses, and why.

@@ -223,6 +223,7 @@ func TestTheWholeWayOfAnIncidentByTheAPI(t *testing.T) {
 	if w.rows("audit where what = 'ADDRESSES_OPENED' and details ->> 'reason' = 'safeguarding'") != 1 {
 		t.Error("who saw the addresses, and why, is not on the trail")
 	}
+	as("victim staff").call("POST", path("/v1/actions/%d/addresses", task.Practitioner), `{"reason":"welfare"}`, 200)
 	as("victim staff").call("POST", path("/v1/actions/%d/completion", task.Practitioner), "", 200)
 	pgtest.Exec(t, w.DB, "insert into checklist (action, rule) values ($1, 'check_children')", other.Practitioner)
 	worker.call("POST", path("/v1/actions/%d/checklist", other.Practitioner), `{"rule":"check_children","answer":"perhaps"}`, 422)

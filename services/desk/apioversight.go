@@ -18,6 +18,7 @@ func (d *Desk) apiOversight() []route {
 		{pattern: "POST /v1/matches/assignments", rule: access.JudgeMatches, handle: apiAssign},
 		{pattern: "GET /v1/second-looks", rule: access.JudgeMatches, handle: apiSecondLooks, view: "API_READ_SECOND_LOOKS"},
 		{pattern: "POST /v1/matches/{id}/addresses", rule: access.ReadMatches, handle: apiAddresses},
+		{pattern: "POST /v1/actions/{id}/addresses", rule: access.ReadActions, handle: apiAddresses},
 		{pattern: "POST /v1/actions/{id}/completion", rule: access.ReadActions, handle: apiComplete},
 		{pattern: "POST /v1/actions/{id}/checklist", rule: access.Decide, handle: apiAnswer},
 		{pattern: "POST /v1/actions/{id}/reassignment", rule: access.Oversee, handle: apiReassign},
@@ -88,7 +89,7 @@ func apiSecondLooks(v *visit) error {
 // apiAddresses gives an incident with what is masked elsewhere, once, and writes
 // on the trail who asked and why before it does.
 func apiAddresses(v *visit) error {
-	m, err := v.readMatch()
+	m, _, err := v.masking()
 	if err != nil {
 		return err
 	}

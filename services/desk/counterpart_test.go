@@ -49,6 +49,8 @@ var counterparts = map[string]string{
 
 	"GET /actions":                   "GET /v1/actions",
 	"GET /actions/{id}":              "GET /v1/actions/{id}",
+	"GET /actions/{id}/addresses":    "- a form: the reasons are in the contract",
+	"POST /actions/{id}/addresses":   "POST /v1/actions/{id}/addresses",
 	"POST /actions/{id}/done":        "POST /v1/actions/{id}/completion",
 	"POST /actions/{id}/checklist":   "POST /v1/actions/{id}/checklist",
 	"GET /actions/{id}/reassign":     "GET /v1/actions/{id}", // and GET /v1/colleagues

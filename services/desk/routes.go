@@ -48,6 +48,8 @@ func (d *Desk) routes() []route {
 
 		{pattern: "GET /actions", rule: access.ReadActions, handle: actions, view: "PAGE_VIEW_ACTIONS"},
 		{pattern: "GET /actions/{id}", rule: access.ReadActions, handle: action, view: "PAGE_VIEW_ACTION"},
+		{pattern: "GET /actions/{id}/addresses", rule: access.ReadActions, handle: addresses},
+		{pattern: "POST /actions/{id}/addresses", rule: access.ReadActions, handle: openAddresses},
 		{pattern: "POST /actions/{id}/done", rule: access.ReadActions, handle: complete},
 		{pattern: "POST /actions/{id}/checklist", rule: access.Decide, handle: answer},
 		{pattern: "GET /actions/{id}/reassign", rule: access.Oversee, handle: reassign, view: "PAGE_VIEW_REASSIGN"},
@@ -127,7 +129,6 @@ func (v *visit) navigation() []navItem {
 		{"nav.team", "/team", access.Oversee},
 		{"nav.countersign", "/countersign", access.Oversee},
 		{"nav.escalated", "/escalated", access.Oversee},
-		{"nav.find", "/find", access.ReadMatches},
 		{"nav.oversight", "", access.Inspect},
 		{"nav.trail", "/trail", access.ReadTrail},
 		{"nav.forces", "/forces", access.Operate},

@@ -124,18 +124,18 @@ func TestEveryViewOfPersonalDataIsOnTheTrail(t *testing.T) {
 func TestWhoMayOpenWhat(t *testing.T) {
 	w := open(t)
 	for role, want := range map[string]string{
-		"administrator": "/actions /actions/{id} /actions/{id}/telephone /digest/{code}/{date} /enquiries/{id} /find /matches /matches.csv /matches/{id} " +
+		"administrator": "/actions /actions/{id} /actions/{id}/addresses /actions/{id}/telephone /digest/{code}/{date} /enquiries/{id} /find /matches /matches.csv /matches/{id} " +
 			"/matches/{id}/addresses /matches/{id}/ask /matches/{id}/retract /matches/{id}/transfer /people/{id} /replies/{id} /second-looks /transfers",
-		"practitioner": "/actions /actions/{id} /actions/{id}/decision /enquiries/{id} /find /matches/{id} /matches/{id}/addresses /matches/{id}/ask /people/{id} /replies/{id} /staff/{code}/cover",
-		"manager": "/actions /actions/{id} /actions/{id}/decision /actions/{id}/reassign /actions/{id}/telephone /countersign /countersign/{id} /digest/{code}/{date} " +
+		"practitioner": "/actions /actions/{id} /actions/{id}/addresses /actions/{id}/decision /enquiries/{id} /find /matches/{id} /matches/{id}/addresses /matches/{id}/ask /people/{id} /replies/{id} /staff/{code}/cover",
+		"manager": "/actions /actions/{id} /actions/{id}/addresses /actions/{id}/decision /actions/{id}/reassign /actions/{id}/telephone /countersign /countersign/{id} /digest/{code}/{date} " +
 			"/enquiries/{id} /escalated /find /inspection /inspection.csv /inspection.json /matches/{id} /matches/{id}/addresses /matches/{id}/ask /matches/{id}/retract " +
 			"/people/{id} /replies/{id} /rota /rota/{id} /sampled/{id} /samples /samples/{id} /staff/{code}/cover /team /times",
-		"head": "/actions /actions/{id} /actions/{id}/decision /actions/{id}/reassign /actions/{id}/telephone /countersign /countersign/{id} /digest/{code}/{date} " +
+		"head": "/actions /actions/{id} /actions/{id}/addresses /actions/{id}/decision /actions/{id}/reassign /actions/{id}/telephone /countersign /countersign/{id} /digest/{code}/{date} " +
 			"/enquiries/{id} /escalated /find /forces /inspection /inspection.csv /inspection.json /matches /matches.csv /matches/{id} /matches/{id}/addresses /matches/{id}/ask " +
 			"/matches/{id}/retract /matches/{id}/transfer /people/{id} /replies/{id} /rota /rota/{id} /sampled/{id} /samples /samples/{id} /second-looks /staff/{code}/cover " +
 			"/team /times /transfers",
-		"victim staff": "/actions /actions/{id} /actions/{id}/decision /staff/{code}/cover /victims",
-		"duty officer": "/actions /actions/{id} /actions/{id}/decision /actions/{id}/telephone /duty /rota /staff/{code}/cover",
+		"victim staff": "/actions /actions/{id} /actions/{id}/addresses /actions/{id}/decision /staff/{code}/cover /victims",
+		"duty officer": "/actions /actions/{id} /actions/{id}/addresses /actions/{id}/decision /actions/{id}/telephone /duty /rota /staff/{code}/cover",
 		"auditor":      "/forces /inspection /inspection.csv /inspection.json /times /trail",
 		"operations":   "/forces",
 	} {

@@ -30,6 +30,18 @@ func TestVictimStaffSeeTheirOwnAndNothingOfTheCase(t *testing.T) {
 	}
 	u.get(path("/actions/%d", m.Practitioner)).submit("form.desk-acknowledge").status(http.StatusOK)
 	u.get("/victims").sees("tr[data-action]", "In hand")
+	// They are told where a victim lives for a reason, and only of what is theirs to do.
+	at := path("/actions/%d", m.Practitioner)
+	task := u.get(at).count("a.govuk-back-link[href='/victims']", 1).seesNot("main", scene.VictimAddress)
+	if href := task.Find("td a[href$=addresses]").First().AttrOr("href", ""); href != at+"/addresses" {
+		t.Fatalf("masked addresses lead to %q", href)
+	}
+	u.get(at+"/addresses").submit("main form").status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "Choose why")
+	u.get(at+"/addresses").submit("main form", "reason", "welfare").status(http.StatusOK).sees("main", scene.VictimAddress)
+	if w.rows("audit where what = 'ADDRESSES_OPENED' and actor = 'persona:victim staff' and subject_id = $1::bigint::text", m.Match) != 1 {
+		t.Error("who saw the addresses is not on the trail")
+	}
+	u.get(path("/actions/%d/addresses", hidden.Practitioner)).status(http.StatusNotFound)
 	u.get(path("/actions/%d", m.Practitioner)).submit("form[action$=done]").status(http.StatusOK)
 	u.get("/victims").sees("tr[data-action]", "Told").sees("main", "Nothing waits for you")
 	w.as(t, "practitioner").get("/victims").status(http.StatusForbidden)

@@ -223,6 +223,7 @@ type layout struct {
 	Me     *casework.Account
 	Nav    []navItem
 	Sub    []navItem // the group that the page is one of
+	Find   bool      // the viewer may look for a person or an incident
 	Flash  string
 	Live   bool // counts are kept up to date
 	Now    time.Time
@@ -258,7 +259,7 @@ func (v *visit) page(status int, name string, data any, mistakes ...fieldError) 
 	l.Nonce, _ = v.Context().Value(nonceKey{}).(string)
 	if v.me.ID != 0 {
 		l.Me = &v.me
-		l.Nav = v.navigation()
+		l.Nav, l.Find = v.navigation(), access.ReadMatches.Allows(&v.me)
 		if group, within := v.oversight(); within && len(group) > 1 && (status < 400 || status == http.StatusUnprocessableEntity) {
 			l.Sub = group
 		}

@@ -213,6 +213,7 @@ func stage(w *world) []state {
 
 		{name: "home-duty", who: "duty officer", path: "/"},
 		{name: "duty", who: "duty officer", path: "/duty"},
+		{name: "action-addresses", who: "duty officer", path: at("/actions/%d/addresses", urgent.Practitioner)},
 		{name: "action-duty", who: "duty officer", path: at("/actions/%d", urgent.Practitioner)},
 		{name: "duty-quiet", who: "quiet officer", path: "/duty"},
 
