@@ -66,6 +66,7 @@ func (r *Register) compare(q *query, rec *record, least weight, o *outcome) bool
 		}
 	}
 	r.compareText(q.town, q.townText, q.townLike, rec.town, townField, o)
+	r.moved(o)
 	r.compareText(q.work, q.workText, q.workLike, rec.work, workField, o)
 	sum := q.prior
 	for f := birthField; f < fieldCount; f++ {
@@ -213,6 +214,19 @@ func (r *Register) compareText(id uint32, text string, often float64, theirs uin
 	default:
 		o.plain(f, weakUnlike, r.model)
 	}
+}
+
+// moved spares whoever lives elsewhere from being told so twice: most of those who
+// have another town have it for they moved, which their address says already.
+// Among them it is that much commoner.
+func (r *Register) moved(o *outcome) {
+	place, town := &o.found[placeField], &o.found[townField]
+	if !place.known || place.level < placeSector || !town.known || town.level != weakUnlike || town.bits >= 0 {
+		return
+	}
+	less := max(town.bits, r.model.moving)
+	town.bits -= less
+	town.adjusted -= less
 }
 
 func (r *Register) comparePlaces(q *query, rec *record, o *outcome) {

@@ -161,10 +161,16 @@ func (r *Register) lacking(q *query, o *outcome, f field) (outcome, weight) {
 	less := *o
 	less.total -= less.found[f].bits
 	less.found[f] = finding{}
-	if cro := &less.found[croField]; f == pncField && cro.known {
-		// The second number is little news beside the first alone.
-		less.total -= cro.adjusted
-		cro.bits, cro.adjusted = cro.bits-cro.adjusted, 0
+	alone := func(g field) { // what was little news beside the other counts whole
+		got := &less.found[g]
+		less.total -= got.adjusted
+		got.bits, got.adjusted = got.bits-got.adjusted, 0
+	}
+	switch {
+	case f == pncField && less.found[croField].known:
+		alone(croField)
+	case f == placeField && less.found[townField].known && less.found[townField].level == weakUnlike:
+		alone(townField)
 	}
 	return less, less.total + r.relatives(q, &less)
 }

@@ -183,6 +183,7 @@ type Model struct {
 
 	hash    string
 	weights [fieldCount][]levelWeight
+	moving  weight // log2 of how many live elsewhere now
 	kin     []kinWeight
 }
 
@@ -253,6 +254,11 @@ func (m *Model) prepare() error {
 			m.weights[f][i] = levelWeight{m: l.M, u: l.U, lgM: lg(l.M), plain: m.scaled(lg(l.M / l.U))}
 		}
 	}
+	elsewhere := 0.0
+	for _, l := range m.weights[placeField][placeSector:] {
+		elsewhere += l.m
+	}
+	m.moving = m.scaled(lg(min(1, elsewhere)))
 	if err := m.prepareKin(); err != nil {
 		return err
 	}

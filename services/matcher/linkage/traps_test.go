@@ -158,3 +158,34 @@ func TestARegisterOfNumbersAloneIsSearched(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoMovedIsNotToldOfTheirTownTwice(t *testing.T) {
+	r, id := town(t, carwyn)
+	r.PutSubject(id, linkage.Subject{Identity: carwyn, Town: "Caerfyrddin"})
+	bits := func(at casework.Place) float64 {
+		query := linkage.Subject{Identity: carwyn, Town: "Aberteifi"}
+		query.Place = at
+		e, ok := r.ExplainSubject(query, id)
+		sum := e.Prior
+		for _, s := range e.Steps {
+			sum += s.Bits
+		}
+		if !ok || sum != e.Bits {
+			t.Errorf("the steps come to %v of %v", sum, e.Bits)
+		}
+		for _, s := range e.Steps {
+			if s.Field == "town" {
+				return s.Bits
+			}
+		}
+		t.Fatal("the town was not compared")
+		return 0
+	}
+	missing := bits(casework.Place{})
+	if here := bits(carwyn.Place); here != missing {
+		t.Errorf("another town at the same address: got %v bits, want the %v of one alone", here, missing)
+	}
+	if moved := bits(casework.Place{Address: "3 Stryd y Bont", Postcode: "LL57 1AA"}); !(missing < moved && moved <= 0) {
+		t.Errorf("another town at another address: got %v bits, want more than %v and no evidence for it", moved, missing)
+	}
+}
