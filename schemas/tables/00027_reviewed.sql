@@ -100,9 +100,13 @@ create trigger match_reviewed after update of revision, erased_at on match
   when ((old.revision, old.erased_at is null) is distinct from (new.revision, new.erased_at is null))
   execute function match_reviewed();
 
--- A day's list sorts all that was found in it: from the index, not from where
--- each match lies.
+-- A day's list sorts all that was found in it, of the people of a PDU: from the
+-- indexes, not from where each lies.
 drop index match_found;
-create index match_found on match (found_at) include (id, incident, revision, person, state, priority, contested);
+create index match_found on match (found_at) include (id, incident, involvement, revision, person, state, priority, contested);
+drop index person_of_pdu;
+create index person_of_pdu on person (pdu) include (id, merged_into);
+drop index person_of_team;
+create index person_of_team on person (team) include (id, merged_into);
 
 -- +goose StatementEnd

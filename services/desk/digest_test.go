@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,15 +32,39 @@ func TestTheDigestNamesWhomItsReaderMaySeeAndNobodyElse(t *testing.T) {
 	}
 	w.as(t, "manager").get(at).count("tr[data-match]", 2). // whose team's the restricted case is
 								sees("tr[data-match]:first-child", "Urgent")
-	list := func(who string, after casework.MatchID) (n int) {
-		_, items, err := w.DB.Digest(t.Context(), w.Accounts[who].ID, scene.Cardiff, day.AddDate(0, 0, -2), day.AddDate(0, 0, 1), after, 1)
+	list := func(who string, after casework.MatchID, limit int) (ids []casework.MatchID) {
+		_, items, err := w.DB.Digest(t.Context(), w.Accounts[who].ID, scene.Cardiff, day.AddDate(0, 0, -2), day.AddDate(0, 0, 1), after, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(items)
+		for _, it := range items {
+			ids = append(ids, it.Match)
+		}
+		return ids
 	}
-	if a, b, c := list("manager", 0), list("manager", seen.Match), list("administrator", hidden.Match); a != 1 || b != 1 || c != 0 {
-		t.Errorf("a page of one: got %d, then %d, and %d after one that is hidden; want 1, 1 and none", a, b, c)
+	if after := list("administrator", hidden.Match, 1); len(after) != 0 {
+		t.Errorf("got %v after one that is hidden, want nothing", after)
+	}
+	// Pages of any length make up one list: what presses most, then domestic abuse.
+	for n, priority := range []casework.Priority{casework.Standard, casework.High, casework.Urgent, casework.High, casework.Standard, casework.Standard, casework.Urgent} {
+		m := w.Match(scene.Report{Person: w.Person(scene.Case{}), Priority: priority})
+		pgtest.Exec(t, w.DB, "update match set found_at = $1 where id = $2", day, m.Match)
+		pgtest.Exec(t, w.DB, "update revision set domestic_abuse = $1 where incident = (select incident from match where id = $2)", n%2 == 0, m.Match)
+	}
+	want := pgtest.All[casework.MatchID](t, w.DB, `select m.id from match m join revision r on r.incident = m.incident join person p on p.id = m.person
+		where p.pdu = $1 and m.found_at > $2 order by array_position(array['urgent', 'high', 'standard'], m.priority), r.domestic_abuse desc, m.id`, scene.Cardiff, day.AddDate(0, 0, -2))
+	for _, limit := range []int{1, 2, 3, 50} {
+		var got []casework.MatchID
+		for after := casework.MatchID(0); ; {
+			page := list("manager", after, limit)
+			if len(page) == 0 {
+				break
+			}
+			got, after = append(got, page...), page[len(page)-1]
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of %d: got %v, want %v", limit, got, want)
+		}
 	}
 	w.as(t, "gwent manager").get(at).status(http.StatusNotFound)
 	w.as(t, "practitioner").get(at).status(http.StatusForbidden)

@@ -54,30 +54,53 @@ func (db *DB) Digest(ctx context.Context, viewer casework.AccountID, pdu string,
 		return "", nil, fmt.Errorf("read the digest of %s: %w", pdu, notThere(err))
 	}
 	// What is shown is looked for first, and the rest of it looked up: two queries,
-	// of which neither takes long.
+	// of which neither takes long. What is found in a day is read from indexes
+	// alone, and of that only what may come to be shown is looked up to put it in
+	// order: whatever its place among its own priority is.
 	const order = `array_position(array['urgent', 'high', 'standard'], m.priority), r.domestic_abuse desc, m.id`
 	rows, _ := db.pool.Query(ctx, `
+		with local as materialized (
+		  select id
+		    from person
+		   where pdu = @pdu
+		     and merged_into is null
+		),
+		merged as materialized (
+		  select id
+		    from person
+		   where merged_into is not null
+		),
+		last as materialized (
+		  select array_position(array['urgent', 'high', 'standard'], l.priority) as rank, not s.domestic_abuse as other, l.id
+		    from match l
+		    join revision s on s.incident = l.incident and s.number = l.revision
+		    join person o on o.id = current_person(l.person)
+		   where l.id = @after
+		     and o.pdu = @pdu
+		     and match_visible(@viewer, l.id)
+		),
+		found as materialized (
+		  select m.id, m.incident, m.revision, m.priority,
+		         rank() over (
+		           partition by array_position(array['urgent', 'high', 'standard'], m.priority) = (select rank from last)
+		           order by array_position(array['urgent', 'high', 'standard'], m.priority)) as before
+		    from match m
+		   where m.found_at >= @from
+		     and m.found_at < @to
+		     and m.state in ('open', 'unsure', 'confirmed')
+		     and (   m.person in (select id from local)
+		          or m.person in (select id from merged)
+		         and @pdu = (select p.pdu from person p where p.id = current_person(m.person)))
+		     and (@after = 0 or array_position(array['urgent', 'high', 'standard'], m.priority) >= (select rank from last))
+		     and `+actionShown+`
+		)
 		select m.id
-		  from match m
+		  from found m
 		  join revision r on r.incident = m.incident and r.number = m.revision
-		  join person q on q.id = m.person
-		 where m.found_at >= @from
-		   and m.found_at < @to
-		   and m.state in ('open', 'unsure', 'confirmed')
-		   and @pdu = case
-		                when q.merged_into is null then q.pdu -- nearly everybody: looked up once
-		                else (select p.pdu from person p where p.id = current_person(q.id))
-		              end
-		   and `+actionShown+`
+		 where m.before <= @limit
 		   and (@after = 0
 		        or (array_position(array['urgent', 'high', 'standard'], m.priority), not r.domestic_abuse, m.id)
-		           > (select array_position(array['urgent', 'high', 'standard'], l.priority), not s.domestic_abuse, l.id
-		                from match l
-		                join revision s on s.incident = l.incident and s.number = l.revision
-		                join person o on o.id = current_person(l.person)
-		               where l.id = @after
-		                 and o.pdu = @pdu
-		                 and match_visible(@viewer, l.id)))
+		           > (select rank, other, id from last))
 		 order by `+order+`
 		 limit @limit`, args)
 	shown, err := pgx.CollectRows(rows, pgx.RowTo[casework.MatchID])
