@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -166,20 +167,24 @@ const managedOrHeaded = `
 		  select id
 		    from person
 		   where merged_into is not null
+		),
+		hidden as materialized (
+		  select hidden_people(@viewer) as id
 		)`
 
 const overseenOne = `
 		(   a.person in (select id from managed)
 		 or (   exists (select 1 from account_role where account = @viewer and role = 'head')
 		     or a.person in (select id from merged))
-		and exists (
-		      select 1
+		and ( -- one value, that nobody looks everybody up to make a list of them
+		      select p.pdu = any(array(select scope from account_role where account = @viewer and role = 'head'))
+		          or p.team = any(array(select scope from account_role where account = @viewer and role = 'manager'))
 		        from person q
 		        join person p on p.id = case when q.merged_into is null then q.id else current_person(q.id) end
-		        join account_role g on g.account = @viewer
-		       where q.id = a.person
-		         and (   (g.role = 'manager' and g.scope = p.team)
-		              or (g.role = 'head' and g.scope = p.pdu))))`
+		       where q.id = a.person))`
+
+// shownBesides is actionShown with whom the viewer may not see listed once.
+var shownBesides = strings.ReplaceAll(actionShown, "select hidden_people(@viewer)", "select id from hidden")
 
 // TeamActions are the open actions of the practitioners whom a viewer manages
 // or heads, what is due first leading. Owner narrows them to one practitioner.

@@ -199,7 +199,7 @@ func (db *DB) Escalated(ctx context.Context, viewer casework.AccountID, limit in
 		              and a.state in ('open', 'acknowledged')
 		              and a.level > 0
 		              and `+overseenOne+`
-		              and `+actionShown+`
+		              and `+shownBesides+`
 		            order by a.level desc, a.next_due, a.id
 		            limit @limit) x
 		   order by x.level desc, x.next_due, x.action
@@ -400,14 +400,14 @@ type ToCountersign struct {
 // countersignature as manager or head, the oldest first, and those of their own
 // that wait for somebody else's.
 func (db *DB) Countersignatures(ctx context.Context, viewer casework.AccountID, after Key, limit int) ([]ToCountersign, error) {
-	const which = `
+	which := `
 		         a.state = 'done'
 		     and d.countersigned_at is null
 		     and d.flagged_at is null
 		     and not exists (select 1 from decision n where n.action = d.action and n.id > d.id)
 		     and (d.at, d.id) > (@at, @id)
 		     and ` + overseenOne + `
-		     and ` + actionShown + `
+		     and ` + shownBesides + `
 		   order by d.at, d.id
 		   limit @limit`
 	rows, _ := db.pool.Query(ctx, `
