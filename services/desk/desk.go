@@ -44,6 +44,9 @@ type Config struct {
 	// Secure marks cookies for HTTPS only and asks browsers to stay on it. Set
 	// it everywhere but on a developer's own machine.
 	Secure bool
+	// Proxies are those before the desk. Without them it takes all who come by one
+	// for one sender, who soon has to wait to sign in.
+	Proxies access.Proxies
 	// Idle is after how long without a request a session ends. Default 30 minutes.
 	Idle time.Duration
 	// Lifetime is after how long a session ends in any case. Default 9 hours.

@@ -113,7 +113,7 @@ func toProvider(v *visit) error {
 	if v.provider == nil {
 		return casework.ErrNotFound
 	}
-	if !v.attempts.allow(address(v.Request), v.now) {
+	if !v.attempts.allow(v.Proxies.Sender(v.Request).String(), v.now) {
 		return v.tooMany()
 	}
 	config, _, err := v.provider.discover(v.Context(), v.Now)

@@ -2,11 +2,13 @@ package desk_test
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/reportable-incidents/reportable/services/access"
 	"github.com/reportable-incidents/reportable/services/casework"
 	"github.com/reportable-incidents/reportable/services/desk"
 	"github.com/reportable-incidents/reportable/test/scene"
@@ -237,15 +239,34 @@ func TestEveryAnswerTellsTheBrowserWhatItNeverDoes(t *testing.T) {
 
 func TestSigningInIsLimited(t *testing.T) {
 	w := open(t)
-	u := w.visitor(t)
+	signIn := func(passed string) *page {
+		r, err := http.NewRequest(http.MethodPost, w.server.URL+"/sign-in", strings.NewReader("persona=persona:nobody"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-For", passed)
+		return w.visitor(t).do(r)
+	}
 	var last *page
-	for range 40 {
-		last = u.post("/sign-in", "persona", "persona:nobody")
+	for n := range 40 {
+		last = signIn(path("192.0.2.%d", n)) // as if it were somebody else each time
 	}
 	last.status(http.StatusTooManyRequests)
 	if last.header.Get("Retry-After") == "" {
 		t.Error("it does not say when to try again")
 	}
+	// Behind a proxy of ours everybody has their own limit.
+	d, err := desk.New(desk.Config{DB: w.DB, Demo: true, Proxies: access.Proxies{netip.MustParsePrefix("127.0.0.0/8")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.Config.Handler = d.Routes()
+	for n := range 40 {
+		last = signIn(path("192.0.2.%d, 198.51.100.7", n))
+	}
+	last.status(http.StatusTooManyRequests)
+	signIn("198.51.100.8").status(http.StatusUnprocessableEntity)
 }
 
 func TestALinkBackStaysOnThisSite(t *testing.T) {

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -100,7 +99,7 @@ func signInAs(v *visit) error {
 	if !v.Demo {
 		return casework.ErrNotFound
 	}
-	if !v.attempts.allow(address(v.Request), v.now) {
+	if !v.attempts.allow(v.Proxies.Sender(v.Request).String(), v.now) {
 		return v.tooMany()
 	}
 	a, err := v.DB.AccountBySubject(v.Context(), v.field("persona"))
@@ -182,14 +181,4 @@ func switchLanguage(v *visit) error {
 	http.SetCookie(v.w, &http.Cookie{Name: "language", Value: lang, Path: "/", MaxAge: 365 * 24 * 3600,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.Secure})
 	return v.to(local(v.URL.Query().Get("back")), "")
-}
-
-// address is where a request came from, for limits. What a proxy claims is not
-// believed: anybody may write that header.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return strings.TrimSpace(r.RemoteAddr)
-	}
-	return host
 }

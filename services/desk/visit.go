@@ -108,7 +108,7 @@ func (v *visit) enter() error {
 	if sent = sent && v.api(); sent {
 		// Counted after it was looked at: a right token is let in at any time.
 		if me, err = v.bearer(token); err == nil && me == nil {
-			if after := v.wrong.Seen(v.RemoteAddr, v.now); after > 0 {
+			if after := v.wrong.Seen(v.Proxies.Sender(v.Request).String(), v.now); after > 0 {
 				err = tooMany{after}
 			} else {
 				v.Log.WarnContext(v.Context(), "access token refused")

@@ -27,6 +27,7 @@ func (p *Platform) desk(o Options) (http.Handler, error) {
 		Demo:     o.Demo,
 		Provider: provider,
 		Secure:   !o.PlainHTTP,
+		Proxies:  o.Proxies,
 		Now:      p.Now,
 		Observe:  p.responses.Observe,
 		Targets:  policy.Targets,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type Options struct {
 	Addresses
 	Demo      bool `help:"Let people sign in as personas, without a password. Never where data are real."`
 	PlainHTTP bool `name:"plain-http" env:"DESK_PLAIN_HTTP" help:"Let the desk be used without HTTPS, on one machine."`
+	// Proxies are those before the desk.
+	Proxies []netip.Prefix `name:"desk-proxies" env:"DESK_PROXIES" sep:"," placeholder:"NETWORK" help:"The networks of the proxies before the desk, such as 10.1.0.0/16: what they say of where somebody is counts for the limits on signing in."`
 	FeedTLS
 	// DropFolder is where forces' files are dropped, a folder for each by its code.
 	DropFolder string `placeholder:"DIR" env:"FEED_DROP_FOLDER" help:"Take the files that are dropped into DIR/CODE, CODE being a force's."`
