@@ -91,7 +91,7 @@ fuzz: ## every parser against made-up input, FUZZTIME each (5m)
 
 screenshots: assets postgres ## pictures of every page, in screenshots/
 	@deploy/need chromium
-	SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count 1 -run Screenshots ./test/browser/...
+	SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count 1 -timeout 1h -run Screenshots ./test/browser/...
 
 clean: ## what was built; data stays
 	rm -rf bin screenshots deploy/*/node_modules
