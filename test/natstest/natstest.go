@@ -17,9 +17,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	natscontainer "github.com/testcontainers/testcontainers-go/modules/nats"
 
 	"github.com/reportable-incidents/reportable/services/stream"
+	"github.com/reportable-incidents/reportable/test/container"
 )
 
 // New gives a connection to a JetStream that holds nothing yet.
@@ -46,7 +46,7 @@ func Config(t testing.TB) stream.Config {
 		return emptied(t, stream.Config{URL: url, Name: t.Name()})
 	}
 	if os.Getenv("TEST_NATS_CONTAINER") != "" {
-		return stream.Config{URL: container(t), Name: t.Name()}
+		return stream.Config{URL: contained(t), Name: t.Name()}
 	}
 	server, err := stream.Embed(t.TempDir())
 	if err != nil {
@@ -141,22 +141,18 @@ func emptied(t testing.TB, cfg stream.Config) stream.Config {
 	return cfg
 }
 
-func container(t testing.TB) string {
+func contained(t testing.TB) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	c, err := natscontainer.Run(ctx, "nats:2-alpine")
+	c, err := container.Start(ctx, "nats")
 	if err != nil {
 		t.Fatalf("TEST_NATS_CONTAINER is set, and no container engine gave a NATS: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := c.Terminate(context.Background()); err != nil {
+		if err := c.Stop(); err != nil {
 			t.Log(err)
 		}
 	})
-	url, err := c.ConnectionString(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return url
+	return c.URL
 }

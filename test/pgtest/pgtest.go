@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,6 +34,7 @@ import (
 
 	"github.com/reportable-incidents/reportable/schemas/tables"
 	"github.com/reportable-incidents/reportable/services/postgres"
+	"github.com/reportable-incidents/reportable/test/container"
 )
 
 // New gives a connection to a fresh, migrated database.
@@ -199,9 +201,9 @@ type server struct {
 	admin    *pgxpool.Pool
 	url      string
 	template string
-	// hold keeps a private server: its lock would go with it to the garbage
-	// collector.
-	hold *postgres.Server
+	// hold keeps a private server or a container: its lock or pipe would go with
+	// it to the garbage collector.
+	hold any
 }
 
 var leased = sync.OnceValues(func() (*server, error) {
@@ -239,14 +241,17 @@ func lease(t testing.TB) *server {
 }
 
 // somewhere finds a server, and gives the address of a database of it in which
-// others can be made.
-func somewhere(ctx context.Context) (string, *postgres.Server, error) {
+// others can be made, and what holds it.
+func somewhere(ctx context.Context) (at string, hold any, err error) {
 	if at := os.Getenv("TEST_DATABASE_URL"); at != "" {
 		return at, nil, nil
 	}
-	if dockerAnswers() {
-		at, err := container(ctx)
-		return at, nil, err
+	if container.Answers() {
+		c, err := container.Start(ctx, "postgres")
+		if err != nil {
+			return "", nil, err
+		}
+		return c.URL, c, nil
 	}
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("reportable-pgtest-%d", os.Getuid()))
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -256,7 +261,7 @@ func somewhere(ctx context.Context) (string, *postgres.Server, error) {
 			return "", nil, fmt.Errorf("%s is not ours; remove it", dir)
 		}
 	}
-	hold, err := postgres.Private{
+	private, err := postgres.Private{
 		Dir:       dir,
 		Packages:  packages(),
 		Throwaway: true,
@@ -266,7 +271,16 @@ func somewhere(ctx context.Context) (string, *postgres.Server, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return hold.URL(), hold, nil
+	return private.URL(), private, nil
+}
+
+// packages is where make puts PostgreSQL from npm if the machine has none.
+func packages() string {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(file), "..", "..", "deploy", "postgres", "node_modules")
 }
 
 // template makes, once for each state of the migrations, the database that
