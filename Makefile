@@ -9,7 +9,7 @@ DIST  := services/desk/dist/NOTICE.txt
 
 HAVE_CC := command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null
 
-.PHONY: help demo up build assets test lint bench bench-matcher bench-calibration bench-feed fuzz screenshots clean
+.PHONY: help demo up build assets test lint bench bench-matcher bench-calibration bench-feed fuzz fuzz-moment screenshots clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,24 +36,33 @@ $(DIST): deploy/assets/package-lock.json deploy/assets/build.mjs
 	@deploy/need npm
 	@cd deploy/assets && npm ci --loglevel=error >/dev/null && npm run --silent build
 
-# Arithmetic by the million, which the race detector makes ten times as long and
-# finds nothing in: these tests run without it. One that is renamed runs with it.
-ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound|TrainingHelpsWithDataOfOtherKinds|RelativesAreLearntFromHouseholds|TheFilterKeepsWhoIsOnTheListAndLeavesMostOthersAtHome)$$
+# Where there is a C compiler, checks and tests have everything compiled with the
+# race detector: a second compilation without it would take longer than the tests
+# that need no detector lose by it.
+GIVEN := $(shell $(GO) env GOFLAGS)
+RACE   = $(shell $(HAVE_CC) && echo -race)
+TESTED = $(strip $(GIVEN) $(RACE))
 
-# So do those that mostly wait for programs of others, beside all the rest: the
-# desk's races are looked for in its own tests.
+# But for arithmetic by the million, which the race detector makes ten times as
+# long and finds nothing in: these tests run without it, and their packages need
+# little. One that is renamed runs with it.
+ALONE := ^Test(TheIndexFindsWhatComparingWithEverybodyFinds|ThePilotsPeopleAreFound|TwoHundredExplanationsAreAsTheyWere|DuplicatesOfThePublicSetsAreFound|TrainingHelpsWithDataOfOtherKinds|RelativesAreLearntFromHouseholds)$$
+
+# These mostly wait for programs of others, beside all the rest.
 BESIDE := ./test/browser ./test/deploy ./test/layout ./test/readme
 
 # A program that looks for races waits for a second before it ends, and every
 # package's tests are one.
 test: export GORACE ?= atexit_sleep_ms=0
+test: export GOFLAGS = $(TESTED)
+test: export CGO_ENABLED = $(if $(RACE),1,$(shell $(GO) env CGO_ENABLED))
 test: tools assets postgres lint ## what it needs, every check, every test
-	@if $(HAVE_CC); then race=-race; export CGO_ENABLED=1; else race=; \
-	    echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; fi; \
-	  echo "$(GO) test $$race ./..."; trap 'trap - TERM; kill 0' INT; \
+	@[ "$(RACE)" ] || echo "without the race detector, for want of a C compiler. On Debian: sudo apt-get install gcc libc6-dev"; \
+	  echo "$(GO) test $(RACE) ./..."; trap 'trap - TERM; kill 0' INT; \
+	  tested=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./... | grep -vxF "$$($(GO) list $(BESIDE))"); \
 	  { $(GO) test -vet=off -p 1 $(BESIDE); first=$$?; \
-	    $(GO) test -vet=off -p 1 -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation ./cmd/reportable && exit $$first; } & beside=$$!; \
-	  $(GO) test $$race -vet=off -timeout 12m -skip '$(ALONE)' $$($(GO) list ./... | grep -vxF "$$($(GO) list $(BESIDE))"); \
+	    GOFLAGS="$(GIVEN)" $(GO) test -vet=off -p 1 -run '$(ALONE)' ./services/matcher/linkage ./services/matcher/evaluation && exit $$first; } & beside=$$!; \
+	  $(GO) test -vet=off -timeout 12m -skip '$(ALONE)' $$tested; \
 	  others=$$?; wait $$beside && exit $$others
 
 # What the tests use beside Go; the race detector and the checks of deploy/ can
@@ -66,7 +75,7 @@ lint: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l cmd services schemas test); \
 	  if [ "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	@echo "staticcheck ./..."; checker=$$(GOFLAGS="$(GIVEN)" $(GO) tool -n staticcheck) && "$$checker" ./...
 
 bench: assets postgres ## how much, how fast
 	$(GO) test -run '^$$' -bench . -timeout 30m -p 1 ./test/bench/... ./services/desk
@@ -81,12 +90,22 @@ bench-feed: postgres ## how fast records are taken, beside a floor in the same r
 	$(GO) test -run '^$$' -bench . -benchtime 2x -timeout 30m ./services/feed
 
 FUZZTIME ?= 5m
+EVERY_TARGET = for file in $$(grep -rl '^func Fuzz' --include=*_test.go services test); do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
+	    echo "$$name in $$(dirname $$file)"
 
 fuzz: ## every parser against made-up input, FUZZTIME each (5m)
-	@for file in $$(grep -rl '^func Fuzz' --include=*_test.go services test); do \
-	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
-	    echo "$$name in $$(dirname $$file)"; \
+	@$(EVERY_TARGET); \
 	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) || exit 1; \
+	  done; done
+
+# For a moment it does not matter which input leads where, so that nothing has to
+# be compiled to watch it: the programs are those that the tests are.
+fuzz-moment: export GOFLAGS = $(TESTED)
+fuzz-moment: export GORACE ?= atexit_sleep_ms=0
+fuzz-moment: ## every parser against 200 made-up inputs
+	@kept=$$(mktemp -d) && trap 'rm -rf "$$kept"' EXIT; $(EVERY_TARGET); \
+	    $(GO) test -vet=off -run '^$$' ./$$(dirname $$file) -args -test.fuzz "^$$name\$$" -test.fuzztime 200x -test.fuzzcachedir "$$kept/$$name" || exit 1; \
 	  done; done
 
 screenshots: assets postgres ## pictures of every page, in screenshots/
