@@ -43,7 +43,7 @@ func TestWhatSomebodyNamesOnTheTelephoneIsFoundAsFarAsItIsTheirs(t *testing.T) {
 	auditor := w.as(t, "auditor")
 	look := func(called string) *page { return auditor.get("/trail").submit("form.desk-lookup", "called", called) }
 	admin.get(path("/people/%d", p))
-	if got := look(crn).status(http.StatusOK).sees("tr[data-line]", "person "+fmt.Sprint(p)); got.value("#subject") != fmt.Sprint(p) {
+	if got := look(crn).status(http.StatusOK).sees("tr[data-line]", "person "+fmt.Sprint(p)); got.count(".desk-scope", 1).value("#subject") != fmt.Sprint(p) {
 		t.Error("it does not say whom it is about")
 	}
 	look(restricted).status(http.StatusUnprocessableEntity).sees(".govuk-error-summary", "No person with this CRN")

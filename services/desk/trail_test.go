@@ -30,7 +30,7 @@ func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
 		"answers: Was the practitioner aware of the incident in time? Pass", "made: up"} {
 		page.sees("tr[data-line] ul", said)
 	}
-	welsh.get("/trail?what=TEST").sees("tr[data-line] ul", "echdyniad llawn").sees("tr[data-line] ul", "9 Mawrth 2026 am 9yb").seesNot("tr[data-line] ul", "certain")
+	welsh.get("/trail?what=TEST").sees("tr[data-line] ul", "detholiad llawn").sees("tr[data-line] ul", "9 Mawrth 2026 am 9yb").seesNot("tr[data-line] ul", "certain")
 	u.get("/trail?type=person&subject=999999").count("tr[data-line]", 0)
 	u.get("/trail?actor=persona:administrator&what=SIGNED_IN").count("tr[data-line]", 1)
 	u.get("/trail?actor=persona:nobody").sees("main", "Nothing on the trail fits")
