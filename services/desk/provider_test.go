@@ -187,7 +187,11 @@ func TestAnUnsoundAnswerSignsNobodyIn(t *testing.T) {
 	u.get("/sign-in/callback?code=the+code&state=made+up").status(http.StatusForbidden)
 	// Nor the answer to somebody else's question, while one of their own is open.
 	u.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	u.get("/sign-in/provider").status(http.StatusSeeOther)
+	asked, err := http.NewRequest(http.MethodGet, u.get("/sign-in/provider").status(http.StatusSeeOther).header.Get("Location"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.do(asked).status(http.StatusSeeOther) // the provider would honour the code
 	u.get("/sign-in/callback?code=the+code&state=made+up").status(http.StatusForbidden)
 	if at := u.get("/matches").header.Get("Location"); !strings.HasPrefix(at, "/sign-in") {
 		t.Errorf("got to %q, want to be asked to sign in", at)
