@@ -90,7 +90,11 @@ func TestAMatchWithOneHiddenCandidateIsHiddenWhole(t *testing.T) {
 		t.Error("a match that was hidden was judged")
 	}
 	// The visible person's own page does not hint at it either.
-	w.as(t, "practitioner").get(path("/people/%d", seen)).status(http.StatusOK).count("main table tbody tr", 0)
+	worker := w.as(t, "practitioner")
+	worker.get(path("/people/%d", seen)).status(http.StatusOK).count("main table tbody tr", 0)
+	// Nor do their own lists.
+	worker.get("/actions").status(http.StatusOK).count("tr[data-action]", 0)
+	worker.get(path("/actions/%d", m.Practitioner)).status(http.StatusNotFound)
 	w.as(t, "cleared administrator").get(path("/matches/%d", m.Match)).status(http.StatusOK)
 }
 
