@@ -174,7 +174,7 @@ func TestAManagerCoversAndReassigns(t *testing.T) {
 			if got := b.text(row); !strings.Contains(got, want) {
 				t.Error("the board does not say who covers")
 			}
-			b.do(chromedp.Click(css(row+" form button")), chromedp.WaitReady(css(row+" a[href$=cover]"))) // back at work
+			b.do(chromedp.Click(css(row+" form button")), chromedp.WaitNotPresent(css(row+" form"))) // back at work
 		})
 	}
 }
