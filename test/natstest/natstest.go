@@ -143,7 +143,7 @@ func emptied(t testing.TB, cfg stream.Config) stream.Config {
 
 func contained(t testing.TB) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c, err := container.Start(ctx, "nats")
 	if err != nil {

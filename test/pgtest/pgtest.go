@@ -207,7 +207,7 @@ type server struct {
 }
 
 var leased = sync.OnceValues(func() (*server, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	at, hold, err := somewhere(ctx)
 	if err != nil {
