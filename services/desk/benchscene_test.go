@@ -115,9 +115,10 @@ func years(b testing.TB, db *postgres.DB, matches, people, lines int) {
 		 select l.id, s.stage, (array['urgent', 'high', 'standard', 'standard', 'standard', 'standard', 'standard'])[1 + n % 7], l.pdu, l.team,
 		        (l.at at time zone 'Europe/London')::date, case when l.restricted then l.person else 0 end, l.at, l.n % 90000, l.n % 30000
 		   from laid l, unnest(array['match', 'acknowledgement', 'decision']) s (stage) where not l.open`,
-		`insert into audit (at, actor, what, service, subject_type, subject_id)
+		`insert into audit (at, actor, what, service, subject_type, subject_id, details)
 		 select now() - ({lines} - n) * interval '1 minute', 'persona:' || (array['practitioner', 'administrator', 'manager'])[1 + n % 3],
-		        (array['PAGE_VIEW_MATCH', 'PAGE_VIEW_ACTION', 'PAGE_VIEW_QUEUE'])[1 + n % 3], 'desk', 'match', (1000 + n % {lines})::text
+		        (array['PAGE_VIEW_MATCH', 'PAGE_VIEW_ACTION', 'PAGE_VIEW_QUEUE'])[1 + n % 3], 'desk', 'match', (1000 + n % {lines})::text,
+		        case when n % 30 = 2 then jsonb_build_object('matches', array(select 1 + (n * 31 + k * 7919) % {lines} from generate_series(1, 25) k)) else '{}' end
 		   from generate_series(1, {lines}) n`,
 		`select setval(pg_get_serial_sequence(t, 'id'), 10000000) from unnest(array['incident', 'match', 'action']) t`,
 		`do $$ declare i record; begin for i in select again from unindexed loop execute i.again; end loop; end $$`,

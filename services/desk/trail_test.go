@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -47,6 +48,36 @@ func TestAnAuditorFindsWhoOpenedAMatch(t *testing.T) {
 	}
 	u.get("/trail?from-day=&from-month=&from-year=&type=match").status(http.StatusOK).count("tr[data-line]", 1)
 	w.as(t, "administrator").get("/trail").status(http.StatusForbidden)
+}
+
+// Who asks "who has looked at me?" stood on lists more often than on pages.
+func TestAListIsFoundByWhoeverStoodOnIt(t *testing.T) {
+	w := open(t)
+	seen, other := w.Person(scene.Case{}), w.Person(scene.Case{PDU: scene.Gwent, Team: scene.OtherTeam, Practitioner: scene.GwentOfficer})
+	w.Match(scene.Report{Person: seen})
+	w.Match(scene.Report{Person: other})
+	w.as(t, "administrator").get("/matches").count("tr[data-match]", 1)
+	w.as(t, "practitioner").get("/actions")
+	u := w.as(t, "auditor")
+	u.get(path("/trail?type=person&subject=%d", seen)).count("tr[data-line]", 2)
+	for by, what := range map[string]string{"administrator": "PAGE_VIEW_QUEUE", "practitioner": "PAGE_VIEW_ACTIONS"} {
+		u.get(path("/trail?type=person&subject=%d&actor=persona:%s", seen, by)).count("tr[data-line]", 1).sees("tr[data-line]", what)
+	}
+	u.get(path("/trail?type=person&subject=%d", other)).count("tr[data-line]", 0)
+	for n, c := range []struct {
+		details string
+		want    int
+	}{
+		{`{"person": %d}`, 1}, // a reply's page, about them
+		{`{"person": "%d", "matches": 5}`, 1},
+		{`{"matches": "%d", "actions": {}}`, 0}, // how many there are, not which
+		{`{"person": 1%d}`, 0},
+		{`{"entries": [%d]}`, 0},
+	} {
+		what, details := fmt.Sprintf("TEST_%d", n), fmt.Sprintf(c.details, seen)
+		pgtest.Exec(t, w.DB, `insert into audit (at, actor, what, service, details) values (now(), 'test', $1, 'test', $2::jsonb)`, what, details)
+		u.get(path("/trail?type=person&subject=%d&what=%s", seen, what)).count("tr[data-line]", c.want)
+	}
 }
 
 func TestVerifyingTheTrailFindsATampering(t *testing.T) {

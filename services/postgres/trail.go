@@ -42,26 +42,37 @@ func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) 
 	if f.To.IsZero() {
 		args["to"] = time.Now().Add(time.Hour)
 	}
-	// Of a person, what is about their matches, actions and decisions is theirs too.
+	// Of a person, what is about their matches, actions and decisions is theirs too,
+	// and so is a list on which one of them stood.
 	whose, about := ``, `(@type = '' or a.subject_type = @type) and (@subject = '' or a.subject_id = @subject)`
 	if person, err := strconv.ParseInt(f.SubjectID, 10, 64); err == nil && f.SubjectType == "person" {
 		args["person"] = person
-		about = `(a.subject_type, a.subject_id) in (
-		       select 'person', r.id::text from records r
+		about = `a.id in (
+		       select s.id
+		         from theirs t
+		         join audit s on s.subject_type = t.type and s.subject_id = t.id
 		        union all
-		       select 'match', m.id::text from records r join match m on m.person = r.id
-		        union all
-		       select 'action', t.id::text from records r join action t on t.person = r.id
-		        union all
-		       select 'decision', d.id::text from records r join action t on t.person = r.id join decision d on d.action = t.id
-		        union all
-		       select 'sampled', o.id::text from records r join action t on t.person = r.id join sample_item o on o.action = t.id)`
+		       select s.id
+		         from audit s
+		        where s.details ?| '{person,match,action,matches,actions,decided,decisions}'
+		          and trail_names(s.details) && (select array_agg(type || ':' || id) from theirs))`
 		whose = `with recursive records(id) as ( -- what was done under a number that was merged since is theirs
 		  select current_person(@person)
 		  union
 		  select p.id
 		    from records
 		    join person p on p.merged_into = records.id
+		),
+		theirs (type, id) as materialized (
+		  select 'person', r.id::text from records r
+		   union all
+		  select 'match', m.id::text from records r join match m on m.person = r.id
+		   union all
+		  select 'action', t.id::text from records r join action t on t.person = r.id
+		   union all
+		  select 'decision', d.id::text from records r join action t on t.person = r.id join decision d on d.action = t.id
+		   union all
+		  select 'sampled', o.id::text from records r join action t on t.person = r.id join sample_item o on o.action = t.id
 		)`
 	}
 	rows, _ := db.pool.Query(ctx, whose+`
