@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,9 @@ func (db *DB) RunJobs(ctx context.Context, config *river.Config) error {
 		// A process that died with a job in hand: River's own default is an hour.
 		config.RescueStuckJobsAfter = 5 * time.Minute
 	}
+	if config.Logger != nil {
+		config.Logger = slog.New(untilStopped{config.Logger.Handler(), ctx})
+	}
 	client, err := db.jobs(config)
 	if err != nil {
 		return err
@@ -41,4 +45,23 @@ func (db *DB) RunJobs(ctx context.Context, config *river.Config) error {
 		return fmt.Errorf("stop the job queue: %w", err)
 	}
 	return nil
+}
+
+// untilStopped keeps quiet once the context has ended. River cuts off its
+// connection then, and now and then complains of it as of an error.
+type untilStopped struct {
+	slog.Handler
+	running context.Context
+}
+
+func (u untilStopped) Enabled(ctx context.Context, level slog.Level) bool {
+	return u.running.Err() == nil && u.Handler.Enabled(ctx, level)
+}
+
+func (u untilStopped) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return untilStopped{u.Handler.WithAttrs(attrs), u.running}
+}
+
+func (u untilStopped) WithGroup(name string) slog.Handler {
+	return untilStopped{u.Handler.WithGroup(name), u.running}
 }
