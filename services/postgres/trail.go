@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/reportable-incidents/reportable/services/casework"
 )
 
 // TrailFilter narrows the trail. Empty parts do not filter.
@@ -35,51 +38,29 @@ type TrailLine struct {
 }
 
 // Trail lists lines of the trail, the newest first, from below a number on
-// (zero: from the newest).
+// (zero: from the newest). Of a person, what is about their matches, actions and
+// decisions is theirs too, and so is a list on which one of them stood.
 func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) ([]TrailLine, error) {
 	args := pgx.NamedArgs{"actor": f.Actor, "what": f.What, "type": f.SubjectType, "subject": f.SubjectID,
 		"from": f.From, "to": f.To, "below": below, "limit": limit}
 	if f.To.IsZero() {
 		args["to"] = time.Now().Add(time.Hour)
 	}
-	// Of a person, what is about their matches, actions and decisions is theirs too,
-	// and so is a list on which one of them stood.
-	whose, about := ``, `(@type = '' or a.subject_type = @type) and (@subject = '' or a.subject_id = @subject)`
+	from, about := `audit a`, `(@type = '' or a.subject_type = @type) and (@subject = '' or a.subject_id = @subject)`
 	if person, err := strconv.ParseInt(f.SubjectID, 10, 64); err == nil && f.SubjectType == "person" {
-		args["person"] = person
-		about = `a.id in (
-		       select s.id
-		         from theirs t
-		         join audit s on s.subject_type = t.type and s.subject_id = t.id
-		        union all
-		       select s.id
-		         from audit s
-		        where s.details ?| '{person,match,action,matches,actions,decided,decisions}'
-		          and trail_names(s.details) && (select array_agg(type || ':' || id) from theirs))`
-		whose = `with recursive records(id) as ( -- what was done under a number that was merged since is theirs
-		  select current_person(@person)
-		  union
-		  select p.id
-		    from records
-		    join person p on p.merged_into = records.id
-		),
-		theirs (type, id) as materialized (
-		  select 'person', r.id::text from records r
-		   union all
-		  select 'match', m.id::text from records r join match m on m.person = r.id
-		   union all
-		  select 'action', t.id::text from records r join action t on t.person = r.id
-		   union all
-		  select 'decision', d.id::text from records r join action t on t.person = r.id join decision d on d.action = t.id
-		   union all
-		  select 'sampled', o.id::text from records r join action t on t.person = r.id join sample_item o on o.action = t.id
-		)`
+		lines, err := db.linesAbout(ctx, casework.PersonID(person))
+		if err != nil {
+			return nil, fmt.Errorf("search the trail: %w", problem(err))
+		}
+		args["lines"] = lines
+		from = `unnest(@lines::bigint[]) l(id) cross join lateral (select * from audit where id = l.id offset 0) a`
+		about = `true`
 	}
-	rows, _ := db.pool.Query(ctx, whose+`
+	rows, _ := db.pool.Query(ctx, `
 		select a.id, a.at, a.actor, a.what, a.service, a.subject_type, a.subject_id, a.correlation, a.details,
 		       exists (select 1 from audit_seal s where s.audit = a.id),
 		       coalesce(u.name, '')
-		  from audit a
+		  from `+from+`
 		  left join account u on u.subject = a.actor
 		 where (@below = 0 or a.id < @below)
 		   and (@actor = '' or a.actor = @actor)
@@ -94,6 +75,63 @@ func (db *DB) Trail(ctx context.Context, f TrailFilter, below int64, limit int) 
 		return nil, fmt.Errorf("search the trail: %w", problem(err))
 	}
 	return lines, nil
+}
+
+// linesAbout are the numbers of the lines about somebody and whatever is theirs,
+// each looked up by itself: for all at once the database would rather read the
+// whole trail.
+func (db *DB) linesAbout(ctx context.Context, person casework.PersonID) ([]int64, error) {
+	rows, _ := db.pool.Query(ctx, `
+		with recursive records(id) as ( -- what was done under a number that was merged since is theirs
+		  select current_person(@person)
+		  union
+		  select p.id
+		    from records
+		    join person p on p.merged_into = records.id
+		),
+		work as materialized (
+		  select t.id from records r join action t on t.person = r.id
+		)
+		select 'person:' || r.id from records r
+		 union all
+		select 'match:' || m.id from records r join match m on m.person = r.id
+		 union all
+		select 'action:' || w.id from work w
+		 union all
+		select 'decision:' || d.id from work w join decision d on d.action = w.id
+		 union all
+		select 'sampled:' || o.id from work w join sample_item o on o.action = w.id`,
+		pgx.NamedArgs{"person": person})
+	theirs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	var lines []int64
+	for some := range slices.Chunk(theirs, 2000) {
+		for _, query := range []string{`
+			select s.id
+			  from unnest(@names::text[]) n(name)
+			 cross join lateral (
+			         select id
+			           from audit
+			          where subject_type = split_part(n.name, ':', 1)
+			            and subject_id = split_part(n.name, ':', 2)
+			         offset 0) s`, `
+			select id
+			  from audit
+			 where details ?| '{person,match,action,matches,actions,decided,decisions}'
+			   and trail_names(details) && (select @names::text[])`,
+		} {
+			rows, _ := db.pool.Query(ctx, query, pgx.NamedArgs{"names": some})
+			found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, found...)
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines), nil
 }
 
 // ForceWeek is what came from a force in seven days.
